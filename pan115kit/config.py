@@ -1,0 +1,250 @@
+"""Settings: what an upload may do, where 115 is, where state is kept.
+
+Everything has a default; arguments win over the environment (``PAN115_*``), which wins over the default.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from .errors import ConfigError
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+#: OSS refuses smaller parts (but for the last one); protocol §4.5.
+MIN_PART_SIZE = 100 * KIB
+#: OSS refuses larger parts and larger single PUTs; protocol §4.5.
+MAX_PART_SIZE = 5 * GIB
+#: OSS refuses more parts; protocol §4.5.
+MAX_PARTS = 10_000
+
+#: The constant public key of 115's initupload, X‖Y on P-224; protocol §2.4.
+SERVER_PUBLIC_KEY = bytes.fromhex(
+    "57A29257CD2320E5D6D143322FA4BB8A3CF9D3CC623EF5EDAC62B767"
+    "8A89C91A83BA800D6129F522D034C895DD2465243ADDC250953BEEBA"
+)
+#: Sent as ``appversion``; too old a one is answered "please upgrade" (protocol §2.3).
+DEFAULT_APP_VERSION = "36.2.28"
+
+
+class _DefaultInt(int):
+    """An int that remembers nobody asked for it."""
+
+
+_DEFAULT_PARALLEL_PARTS = _DefaultInt(5)
+_warned_about_parts = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where each of 115's hosts is reached.
+
+    With ``PAN115_ENDPOINT`` (or ``endpoint=``) all of them are one address with the same paths: a sandbox, a mirror.
+
+    Example:
+        >>> Endpoints.at("http://127.0.0.1:8115").upload
+        'http://127.0.0.1:8115'
+        >>> Endpoints().upload
+        'https://uplb.115.com'
+    """
+
+    upload: str = "https://uplb.115.com"
+    web: str = "https://webapi.115.com"
+    pro: str = "https://proapi.115.com"
+    passport: str = "https://passportapi.115.com"
+    qrcode: str = "https://qrcodeapi.115.com"
+    my: str = "https://my.115.com"
+    app_version: str = "https://appversion.115.com"
+
+    @classmethod
+    def at(cls, address: str) -> Self:
+        """Every host at one address.
+
+        Raises:
+            ConfigError: ``address`` is not an http(s) URL.
+        """
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(f"endpoint {address!r} is not an http(s) URL", hint="e.g. http://127.0.0.1:8115")
+        clean = address.rstrip("/")
+        return cls(**{f.name: clean for f in fields(cls)})
+
+    @classmethod
+    def from_environment(cls, address: str | None = None) -> Self:
+        """``address``, else ``PAN115_ENDPOINT``, else 115 itself."""
+        address = address or os.environ.get("PAN115_ENDPOINT") or None
+        return cls.at(address) if address else cls()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadConfig:
+    """What an upload may do.
+
+    Attributes:
+        part_size: Bytes of a part (default 10 MiB); grown where a file would need more than 10,000 parts.
+        multipart_threshold: Files of at least this many bytes go in parts and can resume (default 100 MiB).
+        max_concurrent_uploads: Files at once (default 3).
+        max_concurrent_parts: Parts of one file at once, only with ``sequential=False``; 115 needs order, so there
+            it is 1 whatever is asked (protocol §4.3).
+        sequential: Initiate multipart uploads with OSS's ``sequential`` flag.  115 refuses files sent without it
+            (callback code 10002); False is for plain OSS only.
+        retries: Tries after the first for a call whose error says a retry helps.
+        retry_base: Seconds; the wait before try ``n`` is about ``retry_base * 2**n``, with jitter.
+        retry_cap: Longest wait between tries in seconds.
+        connect_timeout: Seconds to get a connection.
+        read_timeout: Seconds without a byte from the server; long, because OSS answers a part late (protocol §4.7).
+        session_days: Sessions untouched for longer are cleaned at start (default 7).
+        bandwidth_limit: Bytes per second over all uploads together, or None.
+        api_rate: Calls per second to 115 (default 2), 0 for no limit; ``PAN115_API_RATE``.
+        api_burst: Calls that may go at once before the rate applies (default 8).
+        app_version: Client version told to 115; raise it when 115 says "please upgrade".
+        create_target: Make missing target folders.
+
+    Raises:
+        ConfigError: A value is out of range.
+
+    Example:
+        >>> UploadConfig().part_size, UploadConfig(part_size=20 * MIB).part_size
+        (10485760, 20971520)
+    """
+
+    part_size: int = 10 * MIB
+    multipart_threshold: int = 100 * MIB
+    max_concurrent_uploads: int = 3
+    max_concurrent_parts: int = field(default=_DEFAULT_PARALLEL_PARTS)
+    sequential: bool = True
+    retries: int = 6
+    retry_base: float = 0.5
+    retry_cap: float = 30.0
+    connect_timeout: float = 15.0
+    read_timeout: float = 300.0
+    session_days: float = 7.0
+    bandwidth_limit: int | None = None
+    api_rate: float = 2.0
+    api_burst: int = 8
+    app_version: str = DEFAULT_APP_VERSION
+    create_target: bool = True
+
+    def __post_init__(self) -> None:
+        _check_integers(self)
+        if not MIN_PART_SIZE <= self.part_size <= MAX_PART_SIZE:
+            raise ConfigError(
+                f"part_size {self.part_size} is not between 100 KiB and 5 GiB",
+                hint="OSS refuses other parts; 10 MiB to 32 MiB is a good choice",
+            )
+        if not 0 <= self.multipart_threshold <= MAX_PART_SIZE:
+            raise ConfigError(
+                f"multipart_threshold {self.multipart_threshold} is not between 0 and 5 GiB",
+                hint="a single PUT carries at most 5 GiB",
+            )
+        for name in ("max_concurrent_uploads", "max_concurrent_parts", "api_burst"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("retries", "retry_base", "retry_cap", "session_days", "api_rate"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, is {getattr(self, name)}")
+        for name in ("connect_timeout", "read_timeout"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} must be positive, is {getattr(self, name)}")
+        if self.bandwidth_limit is not None and self.bandwidth_limit <= 0:
+            raise ConfigError("bandwidth_limit must be positive", hint="use None for no limit")
+        if not self.app_version:
+            raise ConfigError("app_version must not be empty", hint=f"e.g. {DEFAULT_APP_VERSION}")
+        if self.sequential and self.max_concurrent_parts > 1:
+            _warn_about_parts(self.max_concurrent_parts)
+
+    @property
+    def parts_in_flight(self) -> int:
+        """How many parts of one file are really on the wire at once."""
+        return 1 if self.sequential else int(self.max_concurrent_parts)
+
+    @classmethod
+    def from_environment(cls, **given: Any) -> Self:
+        """Defaults, then ``PAN115_PART_SIZE``, ``PAN115_MULTIPART_THRESHOLD``, ``PAN115_API_RATE``, then ``given``.
+
+        Example:
+            >>> UploadConfig.from_environment(part_size=MIB).part_size
+            1048576
+        """
+        values: dict[str, Any] = {}
+        for name, variable, kind in (
+            ("part_size", "PAN115_PART_SIZE", int),
+            ("multipart_threshold", "PAN115_MULTIPART_THRESHOLD", int),
+            ("api_rate", "PAN115_API_RATE", float),
+        ):
+            text = os.environ.get(variable, "").strip()
+            if text:
+                try:
+                    values[name] = kind(text)
+                except ValueError:
+                    raise ConfigError(f"{variable}={text!r} is not a number") from None
+        return cls(**(values | given))
+
+    def with_(self, **changes: Any) -> Self:
+        """A copy with some values changed."""
+        return replace(self, **changes)
+
+
+def _check_integers(config: UploadConfig) -> None:
+    for name in ("part_size", "multipart_threshold", "max_concurrent_uploads", "max_concurrent_parts", "retries"):
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ConfigError(f"{name} must be a whole number, not {value!r}")
+
+
+def _warn_about_parts(asked: int) -> None:
+    """Say once that parts of one file go in order, unless the number is only the default."""
+    global _warned_about_parts
+    if isinstance(asked, _DefaultInt) or _warned_about_parts:
+        return
+    _warned_about_parts = True
+    warnings.warn(
+        f"max_concurrent_parts={asked} has no effect on 115: its uploads are OSS 'sequential' uploads, whose parts "
+        "must arrive in order, one at a time. Several files at once (max_concurrent_uploads) do help.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def state_directory(given: str | os.PathLike[str] | None = None) -> Path:
+    """Where sessions and history live: ``given``, else ``PAN115_STATE_DIR``, else the user's state directory.
+
+    Example:
+        >>> state_directory("/tmp/somewhere").name
+        'somewhere'
+    """
+    chosen = given or os.environ.get("PAN115_STATE_DIR") or None
+    if chosen is None:
+        return Path(platformdirs.user_state_dir("pan115kit", appauthor=False))
+    return Path(chosen).expanduser().absolute()
+
+
+def server_public_key() -> bytes:
+    """The P-224 key (X‖Y, 56 bytes) initupload is encrypted for: ``PAN115_ECDH_PUBLIC_KEY`` or 115's own.
+
+    Raises:
+        ConfigError: The variable is not 56 bytes of hex.
+
+    Example:
+        >>> len(server_public_key())
+        56
+    """
+    text = os.environ.get("PAN115_ECDH_PUBLIC_KEY", "").strip()
+    if not text:
+        return SERVER_PUBLIC_KEY
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 56:
+        raise ConfigError("PAN115_ECDH_PUBLIC_KEY is not 112 hex digits (X‖Y on P-224)")
+    return key

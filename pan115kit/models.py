@@ -1,0 +1,287 @@
+"""The nouns of the kit as frozen data: statuses, sessions, results.
+
+Times are seconds since the epoch (UTC) unless a name says otherwise, sizes are bytes, hashes upper-case hex.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from .text import language
+
+
+class UploadStatus(StrEnum):
+    """Where an upload stands; the values and words are the specification's, and ``paused``.
+
+    Example:
+        >>> UploadStatus.SUCCESS == "success", UploadStatus.QUICK_SUCCESS.is_final
+        (True, True)
+    """
+
+    PENDING = "pending"
+    HASHING = "hashing"
+    CHECKING = "checking"
+    QUICK_SUCCESS = "quick_success"
+    UPLOADING = "uploading"
+    PAUSED = "paused"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in _FINAL
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the file is in the drive."""
+        return self in (UploadStatus.SUCCESS, UploadStatus.QUICK_SUCCESS)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether work is being done on it right now."""
+        return self in (UploadStatus.HASHING, UploadStatus.CHECKING, UploadStatus.UPLOADING)
+
+    @property
+    def label(self) -> str:
+        """The badge's word in the user's language, as in the specification."""
+        zh, en = _LABELS[self]
+        return zh if language() == "zh" else en
+
+    @property
+    def icon(self) -> str:
+        """The sign beside the word, or an empty string."""
+        return _ICONS.get(self, "")
+
+
+_FINAL = frozenset(
+    {UploadStatus.QUICK_SUCCESS, UploadStatus.SUCCESS, UploadStatus.FAILED, UploadStatus.CANCELLED}
+)
+_LABELS = {
+    UploadStatus.PENDING: ("待上传", "Waiting"),
+    UploadStatus.HASHING: ("计算哈希", "Hashing"),
+    UploadStatus.CHECKING: ("检查秒传", "Checking"),
+    UploadStatus.QUICK_SUCCESS: ("秒传成功", "Instant"),
+    UploadStatus.UPLOADING: ("上传中", "Uploading"),
+    UploadStatus.PAUSED: ("已暂停", "Paused"),
+    UploadStatus.SUCCESS: ("上传成功", "Uploaded"),
+    UploadStatus.FAILED: ("上传失败", "Failed"),
+    UploadStatus.CANCELLED: ("已取消", "Cancelled"),
+}
+_ICONS = {UploadStatus.QUICK_SUCCESS: "⚡", UploadStatus.SUCCESS: "✅", UploadStatus.FAILED: "❌"}
+
+
+class Phase(StrEnum):
+    """What the bytes of a sample count."""
+
+    HASHING = "hashing"
+    UPLOADING = "uploading"
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What makes a local file the same file as before, without reading it.
+
+    Attributes:
+        device: ``st_dev``.
+        inode: ``st_ino``.
+        size: Bytes.
+        mtime_ns: Content change time in nanoseconds.
+        ctime_ns: Metadata change time in nanoseconds (catches a restored mtime).
+
+    Example:
+        >>> FileIdentity(1, 2, 3, 4, 5).size
+        3
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    """Where to send the object and which callback tells 115 (protocol §2.3, §3.1).
+
+    ``callback`` and ``callback_var`` are opaque JSON texts, sent on base64-encoded and verbatim.
+    """
+
+    bucket: str
+    object_key: str
+    callback: str
+    callback_var: str
+    pick_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSession:
+    """One resumable upload as it stands on disk (specification: ``UploadSession``).
+
+    Example:
+        >>> session = UploadSession("id", "/a/b.bin", "b.bin", 100, uploaded_parts=(1,), total_parts=2, part_size=60)
+        >>> session.get_progress()
+        60.0
+    """
+
+    session_id: str
+    file_path: str
+    file_name: str
+    file_size: int
+    file_sha1: str = ""
+    target_dir_id: str = "0"
+    target_path: str = "/"
+    status: UploadStatus = UploadStatus.PENDING
+    part_size: int = 0
+    total_parts: int = 0
+    uploaded_parts: tuple[int, ...] = ()
+    uploaded_bytes: int = -1
+    upload_id: str = ""
+    ticket: UploadTicket | None = None
+    identity: FileIdentity | None = None
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    error_message: str | None = None
+
+    @property
+    def bytes_done(self) -> int:
+        """Bytes OSS has acknowledged."""
+        if self.uploaded_bytes >= 0:
+            return self.uploaded_bytes
+        return min(len(self.uploaded_parts) * self.part_size, self.file_size)
+
+    def get_progress(self) -> float:
+        """Percent (0-100) of the bytes that OSS has acknowledged."""
+        return 100.0 * self.bytes_done / self.file_size if self.file_size else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The specification's JSON object (``GET /api/upload/sessions``), times in ISO 8601 UTC."""
+        return {
+            "session_id": self.session_id,
+            "file_path": self.file_path,
+            "file_name": self.file_name,
+            "file_size": self.file_size,
+            "file_sha1": self.file_sha1,
+            "target_dir_id": self.target_dir_id,
+            "target_path": self.target_path,
+            "status": str(self.status),
+            "total_parts": self.total_parts,
+            "uploaded_parts": list(self.uploaded_parts),
+            "upload_id": self.upload_id,
+            "progress": round(self.get_progress(), 2),
+            "created_at": iso_utc(self.created_at),
+            "updated_at": iso_utc(self.updated_at),
+            "error_message": self.error_message,
+        }
+
+
+def iso_utc(timestamp: float) -> str:
+    """Epoch seconds as ISO 8601 in UTC.
+
+    Example:
+        >>> iso_utc(0)
+        '1970-01-01T00:00:00+00:00'
+    """
+    return datetime.fromtimestamp(timestamp, UTC).isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """How one upload ended.  Reads as attributes and as the specification's dict.
+
+    Attributes:
+        success: True only if 115 confirmed the file with our sha1 and size.
+        quick_upload: True when 115 had the content already (秒传).
+        bytes_sent: Bytes put on the wire by this run.
+        resumed: Whether this run went on with parts of an earlier one.
+        elapsed_seconds: From the start of work to the end.
+
+    Example:
+        >>> result = UploadResult(True, UploadStatus.SUCCESS, "文件上传成功", file_name="a.bin")
+        >>> result["success"], result.quick_upload
+        (True, False)
+    """
+
+    success: bool
+    status: UploadStatus
+    message: str
+    file_id: str = ""
+    quick_upload: bool = False
+    file_name: str = ""
+    file_size: int = 0
+    sha1: str = ""
+    pick_code: str = ""
+    file_path: str = ""
+    target_path: str = ""
+    target_dir_id: str = ""
+    job_id: str = ""
+    bytes_sent: int = 0
+    resumed: bool = False
+    retries: int = 0
+    elapsed_seconds: float = 0.0
+    error_message: str | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.keys():
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> list[str]:
+        """The field names, so that ``dict(result)`` works."""
+        return [field.name for field in dataclasses.fields(self)]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As ``dict.get``."""
+        return self[key] if key in self.keys() else default
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-ready data."""
+        return {key: str(self[key]) if key == "status" else self[key] for key in self.keys()}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One finished upload as history keeps it (columns: design §5)."""
+
+    job_id: str
+    file_path: str
+    file_name: str
+    file_size: int
+    sha1: str
+    target_path: str
+    status: UploadStatus
+    quick_upload: bool
+    bytes_sent: int
+    resumed: bool
+    retries: int
+    started_at: float
+    finished_at: float
+    elapsed_seconds: float
+    file_id: str
+    pick_code: str
+    error_message: str | None
+
+    @property
+    def mean_speed_mbps(self) -> float:
+        """Bytes sent over the whole time, in MB/s (10^6)."""
+        return self.bytes_sent / self.elapsed_seconds / 1e6 if self.elapsed_seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One point of a progress curve, kept at 1 Hz."""
+
+    time: float
+    uploaded_bytes: int
+    speed_mbps: float
+    phase: Phase

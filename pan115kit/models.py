@@ -122,6 +122,23 @@ class UploadTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part that OSS has.
+
+    Attributes:
+        number: 1 to 10,000.
+        size: Bytes.
+        etag: MD5 as OSS reports it, upper-case hex without quotes.
+        crc64: CRC-64 (ECMA, XZ variant) of the part, or None where OSS did not say.
+    """
+
+    number: int
+    size: int
+    etag: str
+    crc64: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UploadSession:
     """One resumable upload as it stands on disk (specification: ``UploadSession``).
 
@@ -146,6 +163,7 @@ class UploadSession:
     upload_id: str = ""
     ticket: UploadTicket | None = None
     identity: FileIdentity | None = None
+    job_id: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0
     error_message: str | None = None

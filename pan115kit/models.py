@@ -121,6 +121,29 @@ class UploadTicket:
     pick_code: str
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class OssToken:
+    """Temporary STS keys for OSS (protocol §2.2, §4.6).  Never shown: its repr tells only when it ends.
+
+    Attributes:
+        endpoint: e.g. ``http://oss-cn-shenzhen.aliyuncs.com``.
+        expires_at: Epoch seconds, from ``Expiration`` (UTC).
+
+    Example:
+        >>> OssToken("http://oss-cn-shenzhen.aliyuncs.com", "STS.id", "secret", "token", 1700003600.0)
+        <OssToken for http://oss-cn-shenzhen.aliyuncs.com, expires_at=1700003600>
+    """
+
+    endpoint: str
+    access_key_id: str
+    access_key_secret: str
+    security_token: str
+    expires_at: float
+
+    def __repr__(self) -> str:
+        return f"<OssToken for {self.endpoint}, expires_at={self.expires_at:.0f}>"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part that OSS has.

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..errors import VerificationError
+from ..models import OssToken as OssToken
 from ..models import UploadTicket
 
 #: Reads an inclusive byte range of the file and returns its SHA-1, upper-case hex (protocol §2.3).
@@ -74,25 +75,6 @@ class SignedRange:
     pick_code: str = ""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class OssToken:
-    """Temporary STS keys for OSS (protocol §2.2, §4.6).  Never shown: its repr tells only when it ends.
-
-    Attributes:
-        endpoint: e.g. ``http://oss-cn-shenzhen.aliyuncs.com``.
-        expires_at: Epoch seconds, from ``Expiration`` (UTC).
-    """
-
-    endpoint: str
-    access_key_id: str
-    access_key_secret: str
-    security_token: str
-    expires_at: float
-
-    def __repr__(self) -> str:
-        return f"<OssToken for {self.endpoint}, expires_at={self.expires_at:.0f}>"
-
-
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file as the drive lists it."""
@@ -120,7 +102,9 @@ class Drive(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def init_once(self, claim: FileClaim, signed: SignedRange | None) -> Instant | NeedsUpload | SecondCheck:
+    async def init_once(
+        self, claim: FileClaim, signed: SignedRange | None
+    ) -> Instant | NeedsUpload | SecondCheck:
         """One initupload / upload/init call (protocol §2.3, §3.1)."""
 
     async def init(self, claim: FileClaim, hash_range: RangeHasher) -> Instant | NeedsUpload:

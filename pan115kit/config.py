@@ -29,8 +29,7 @@ MAX_PARTS = 10_000
 
 #: The constant public key of 115's initupload, X‖Y on P-224; protocol §2.4.
 SERVER_PUBLIC_KEY = bytes.fromhex(
-    "57A29257CD2320E5D6D143322FA4BB8A3CF9D3CC623EF5EDAC62B767"
-    "8A89C91A83BA800D6129F522D034C895DD2465243ADDC250953BEEBA"
+    "57A29257CD2320E5D6D143322FA4BB8A3CF9D3CC623EF5EDAC62B7678A89C91A83BA800D6129F522D034C895DD2465243ADDC250953BEEBA"
 )
 #: Sent as ``appversion``; too old a one is answered "please upgrade" (protocol §2.3).
 DEFAULT_APP_VERSION = "36.2.28"
@@ -195,7 +194,13 @@ class UploadConfig:
 
 
 def _check_integers(config: UploadConfig) -> None:
-    for name in ("part_size", "multipart_threshold", "max_concurrent_uploads", "max_concurrent_parts", "retries"):
+    for name in (
+        "part_size",
+        "multipart_threshold",
+        "max_concurrent_uploads",
+        "max_concurrent_parts",
+        "retries",
+    ):
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool):
             raise ConfigError(f"{name} must be a whole number, not {value!r}")

@@ -60,9 +60,7 @@ class UploadStatus(StrEnum):
         return _ICONS.get(self, "")
 
 
-_FINAL = frozenset(
-    {UploadStatus.QUICK_SUCCESS, UploadStatus.SUCCESS, UploadStatus.FAILED, UploadStatus.CANCELLED}
-)
+_FINAL = frozenset({UploadStatus.QUICK_SUCCESS, UploadStatus.SUCCESS, UploadStatus.FAILED, UploadStatus.CANCELLED})
 _LABELS = {
     UploadStatus.PENDING: ("待上传", "Waiting"),
     UploadStatus.HASHING: ("计算哈希", "Hashing"),

@@ -1,0 +1,196 @@
+"""Pure decisions of an upload: how to cut it, what to do after a crash, what an error means for a part.
+
+No I/O and no clock: everything is an argument, so properties can test it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..config import MAX_PART_SIZE, MAX_PARTS, MIB, MIN_PART_SIZE
+from ..errors import (
+    ChecksumMismatchError,
+    FileTooLargeError,
+    NetworkError,
+    NoSuchUploadError,
+    OssError,
+    Pan115Error,
+    PartAlreadyExistError,
+    PartNotSequentialError,
+)
+from ..models import Part
+
+#: Growing parts stop here: one lost part should never cost more than this many bytes.
+LARGEST_GROWN_PART = 32 * MIB
+
+
+def part_size_for(size: int, wanted: int, *, done_parts: int = 0) -> int:
+    """The part size for ``size`` bytes that are still to be cut: ``wanted``, grown so that 10,000 parts suffice.
+
+    Args:
+        size: Bytes still to send.
+        wanted: Preferred part size in bytes.
+        done_parts: Parts that are there already and count towards the 10,000 (protocol §4.5).
+
+    Returns:
+        Bytes; whole MiB when it had to grow.
+
+    Raises:
+        FileTooLargeError: Not even the largest parts would do.
+
+    Example:
+        >>> part_size_for(100 * 1024**3, 10 * MIB) // MIB
+        11
+    """
+    parts_left = MAX_PARTS - done_parts
+    if parts_left <= 0 or size > parts_left * MAX_PART_SIZE:
+        raise FileTooLargeError(
+            f"{size} bytes do not fit into {max(parts_left, 0)} parts", hint="OSS takes at most 10,000 parts of 5 GiB"
+        )
+    if size <= wanted * parts_left:
+        return wanted
+    needed = -(-size // parts_left)
+    return min(MAX_PART_SIZE, -(-needed // MIB) * MIB)
+
+
+def count_parts(size: int, part_size: int) -> int:
+    """How many parts ``size`` bytes make.
+
+    Example:
+        >>> count_parts(25, 10), count_parts(0, 10)
+        (3, 0)
+    """
+    return -(-size // part_size)
+
+
+def grown_part_size(current: int, sending: float, waiting: float, bytes_left: int) -> int:
+    """A larger part size where the line is idle between parts for too long, else ``current``.
+
+    Parts go one at a time, so after each the line waits for OSS's answer.  When that is more than 3 % of the time,
+    twice as large parts halve it (OSS allows parts of different sizes in one upload).
+
+    Args:
+        current: Bytes of the last part.
+        sending: Seconds its bytes took.
+        waiting: Seconds from its last byte to the answer.
+        bytes_left: Bytes still to send; near the end nothing changes.
+
+    Example:
+        >>> grown_part_size(10 * MIB, sending=1.0, waiting=0.08, bytes_left=10**9) // MIB
+        20
+        >>> grown_part_size(10 * MIB, sending=1.0, waiting=0.01, bytes_left=10**9) // MIB
+        10
+    """
+    total = sending + waiting
+    if total <= 0 or waiting / total <= 0.03 or current * 2 > LARGEST_GROWN_PART or bytes_left < 4 * current:
+        return current
+    return current * 2
+
+
+class Start(enum.Enum):
+    """How an upload begins when an earlier run left something."""
+
+    FRESH = "fresh"
+    CONTINUE = "continue"
+    COMPLETE = "complete"
+    ABORT_AND_RESTART = "abort and restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where to go on.
+
+    Attributes:
+        start: What to do.
+        parts: The parts that count as there.
+        offset: The first byte still to send.
+        reason: Why, for the log.
+    """
+
+    start: Start
+    parts: tuple[Part, ...] = ()
+    offset: int = 0
+    reason: str = ""
+
+
+def plan_resume(file_size: int, listed: Sequence[Part] | None) -> Plan:
+    """What to do with what OSS says it has (protocol §4.8; law 1: the server's list wins over our row).
+
+    Args:
+        file_size: Bytes of the local file.
+        listed: ListParts, or None where the upload_id is dead.
+
+    Example:
+        >>> plan_resume(300_000, [Part(1, 200_000, "A")]).offset
+        200000
+    """
+    if listed is None:
+        return Plan(Start.FRESH, reason="OSS no longer knows the upload_id")
+    parts = tuple(sorted(listed, key=lambda part: part.number))
+    if [part.number for part in parts] != list(range(1, len(parts) + 1)):
+        return Plan(Start.ABORT_AND_RESTART, reason="the listed parts have a gap")
+    offset = sum(part.size for part in parts)
+    if offset > file_size:
+        return Plan(Start.ABORT_AND_RESTART, reason="OSS has more bytes than the file")
+    not_last = parts if offset < file_size else parts[:-1]
+    if any(part.size < MIN_PART_SIZE for part in not_last):
+        return Plan(Start.ABORT_AND_RESTART, reason="a listed part is too small to be followed by another")
+    if offset == file_size and parts:
+        return Plan(Start.COMPLETE, parts, offset, "all bytes are there")
+    return Plan(Start.CONTINUE, parts, offset, f"{len(parts)} parts are there")
+
+
+def same_part(theirs: Part, ours: Part) -> bool:
+    """Whether OSS's part is the one we have: size, and CRC-64 where both know it, else ETag (law 4).
+
+    Example:
+        >>> same_part(Part(1, 5, "AB", 7), Part(1, 5, "", 7)), same_part(Part(1, 5, "AB", 7), Part(1, 5, "", 8))
+        (True, False)
+    """
+    if theirs.number != ours.number or theirs.size != ours.size:
+        return False
+    if theirs.crc64 is not None and ours.crc64 is not None:
+        return theirs.crc64 == ours.crc64
+    return bool(ours.etag) and theirs.etag.upper() == ours.etag.upper()
+
+
+class Remedy(enum.Enum):
+    """What an error of one part (or of a whole PUT) calls for."""
+
+    ASK = "ask ListParts what is there, then go on"
+    RESTART = "the upload_id is of no use any more: begin anew"
+    GIVE_UP = "raise it"
+
+
+def remedy_for(error: Pan115Error) -> Remedy:
+    """What to do about an error while a part was sent (protocol §4.7).
+
+    Anything after which the part may or may not be there is settled by ListParts before a byte is sent again.
+
+    Example:
+        >>> remedy_for(PartAlreadyExistError("there")), remedy_for(NoSuchUploadError("gone"))
+        (<Remedy.ASK: 'ask ListParts what is there, then go on'>, <Remedy.RESTART: 'the upload_id is of no use any more: begin anew'>)
+    """
+    match error:
+        case NoSuchUploadError() | ChecksumMismatchError():
+            # a wrong part cannot be overwritten in a sequential upload (protocol §4.3)
+            return Remedy.RESTART
+        case PartAlreadyExistError() | PartNotSequentialError() | NetworkError():
+            return Remedy.ASK
+        case OssError(code="InvalidPart" | "InvalidPartOrder"):
+            return Remedy.ASK
+        case _:
+            return Remedy.ASK if error.retryable else Remedy.GIVE_UP
+
+
+def backoff(attempt: int, base: float, cap: float, random: Callable[[], float]) -> float:
+    """Seconds to wait before try ``attempt`` (1 is the first retry): exponential with full jitter over its upper half.
+
+    Example:
+        >>> [backoff(n, 0.5, 30.0, lambda: 1.0) for n in (1, 2, 3, 10)]
+        [0.5, 1.0, 2.0, 30.0]
+    """
+    ceiling = min(cap, base * 2.0 ** min(attempt - 1, 60))
+    return ceiling * (0.5 + 0.5 * random())

@@ -70,6 +70,8 @@ class Pan115Error(Exception):
     zh: ClassVar[str] = "上传出错"
     _retryable: ClassVar[bool] = False
     _server: ClassVar[str] = "115"
+    #: Seconds the server asked to wait before the next try, where it said so.
+    retry_after: float | None = None
 
     def __init__(
         self,

@@ -102,9 +102,7 @@ class Drive(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def init_once(
-        self, claim: FileClaim, signed: SignedRange | None
-    ) -> Instant | NeedsUpload | SecondCheck:
+    async def init_once(self, claim: FileClaim, signed: SignedRange | None) -> Instant | NeedsUpload | SecondCheck:
         """One initupload / upload/init call (protocol §2.3, §3.1)."""
 
     async def init(self, claim: FileClaim, hash_range: RangeHasher) -> Instant | NeedsUpload:

@@ -292,9 +292,7 @@ class ServerCipher:
             self._private = ec.derive_private_key(private_number, _CURVE())
         numbers = self._private.public_key().public_numbers()
         #: X‖Y, 56 bytes: what a client must be given.
-        self.public_key: bytes = numbers.x.to_bytes(_COORDINATE, "big") + numbers.y.to_bytes(
-            _COORDINATE, "big"
-        )
+        self.public_key: bytes = numbers.x.to_bytes(_COORDINATE, "big") + numbers.y.to_bytes(_COORDINATE, "big")
 
     def open_request(self, k_ec: str) -> Channel:
         """The channel of the client that sent ``k_ec``; knows p115client's constant key.

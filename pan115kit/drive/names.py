@@ -1,0 +1,122 @@
+"""Names 115 takes: file names cut to length, folder paths brought into one form (protocol §6.3).  Pure."""
+
+from __future__ import annotations
+
+from ..errors import FileNameError, TargetError
+
+#: A file name is at most this many UTF-8 bytes.
+MAX_FILE_NAME_BYTES = 255
+#: A folder name is at most this many characters.
+MAX_FOLDER_NAME_CHARACTERS = 255
+#: Folders nest at most this deep.
+MAX_FOLDER_LEVELS = 25
+
+_CUT_MARK = ".."
+_FORBIDDEN_IN_FOLDERS = '"<>'
+# A longer "extension" is a dot in prose, not an extension.
+_MAX_EXTENSION_BYTES = 64
+
+
+def shorten_file_name(name: str) -> str:
+    """``name`` as 115 can carry it: at most 255 bytes, cut in the stem, the extension kept.
+
+    Args:
+        name: A file name without a folder.
+
+    Returns:
+        The name itself where it is short enough, else ``<start of the stem>..<extension>``.
+
+    Raises:
+        FileNameError: The name is empty, has a slash or NUL, or is not valid Unicode.
+
+    Example:
+        >>> shorten_file_name("电影.mkv")
+        '电影.mkv'
+        >>> shortened = shorten_file_name("影" * 100 + ".mkv")
+        >>> shortened.endswith("影...mkv"), len(shortened.encode())
+        (True, 255)
+    """
+    size = len(_utf8(name))
+    if not name or name in (".", ".."):
+        raise FileNameError("the file name is empty", hint="give the file a name")
+    if "/" in name or "\0" in name:
+        raise FileNameError(f"the file name {name!r} has a slash or NUL", hint="rename the file")
+    if size <= MAX_FILE_NAME_BYTES:
+        return name
+    stem, extension = _split(name)
+    room = MAX_FILE_NAME_BYTES - len(_CUT_MARK) - len(extension.encode())
+    return _cut(stem, room) + _CUT_MARK + extension
+
+
+def check_folder_path(path: str) -> str:
+    """A target folder in one form: ``/a/b``, without doubled, leading-space or trailing slashes.
+
+    Args:
+        path: ``/影视/电影``, ``影视/电影/``, ``/`` …
+
+    Returns:
+        ``/`` or ``/a/b``.
+
+    Raises:
+        TargetError: A name has ``"``, ``<`` or ``>``, is ``.`` or ``..``, blank or longer than 255 characters, or
+            there are more than 25 levels.
+        FileNameError: The path is not valid Unicode or has a control character.
+
+    Example:
+        >>> check_folder_path("影视//电影/"), check_folder_path("/")
+        ('/影视/电影', '/')
+    """
+    _utf8(path)
+    names = [name for name in path.split("/") if name]
+    for name in names:
+        _check_folder_name(name)
+    if len(names) > MAX_FOLDER_LEVELS:
+        raise TargetError(
+            f"the target has {len(names)} levels", hint=f"115 nests folders at most {MAX_FOLDER_LEVELS} deep"
+        )
+    return "/" + "/".join(names)
+
+
+def folder_names(path: str) -> list[str]:
+    """The names along a path from :func:`check_folder_path`.
+
+    Example:
+        >>> folder_names("/a/b"), folder_names("/")
+        (['a', 'b'], [])
+    """
+    return [name for name in path.split("/") if name]
+
+
+def _check_folder_name(name: str) -> None:
+    bad = next((sign for sign in _FORBIDDEN_IN_FOLDERS if sign in name), "")
+    if bad:
+        raise TargetError(f"the folder name {name!r} has a {bad}", hint='115 refuses " < > in folder names')
+    if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in name):
+        raise FileNameError(f"the folder name {name!r} has a control character", hint="use another name")
+    if name in (".", "..") or not name.strip():
+        raise TargetError(f"{name!r} is not a folder name", hint="give the whole path from the drive's root")
+    if len(name) > MAX_FOLDER_NAME_CHARACTERS:
+        raise TargetError(
+            f"a folder name has {len(name)} characters",
+            hint=f"115 takes at most {MAX_FOLDER_NAME_CHARACTERS}",
+        )
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise FileNameError(f"the name {text!r} is not valid Unicode", hint="rename it") from None
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem and extension (with its dot); no extension where what follows the last dot is too long to be one."""
+    stem, dot, rest = name.rpartition(".")
+    if not stem or not rest or len(rest.encode()) > _MAX_EXTENSION_BYTES:
+        return name, ""
+    return stem, dot + rest
+
+
+def _cut(text: str, size: int) -> str:
+    """As many whole characters of ``text`` as fit in ``size`` bytes."""
+    return text.encode()[:size].decode(errors="ignore")

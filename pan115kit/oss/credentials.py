@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from ..errors import Pan115Error
 from ..models import OssToken
 
-#: Keys are renewed after this share of their life at the latest, so that short-lived ones are not fetched per request.
+#: Keys are used for at least this share of their life, so that short-lived ones are not fetched per request.
 _SHARE_OF_LIFE = 0.75
 #: Seconds for which keys are used that are over already by this computer's clock: whether they are, OSS decides.
 _TRUST_IN_SPITE_OF_CLOCK = 30.0

@@ -149,6 +149,9 @@ class Drive(abc.ABC):
     async def find_files(self, folder_id: str, sha1: str, size: int) -> list[RemoteFile]:
         """Files directly in ``folder_id`` with this content, newest first: how a doubtful end is settled (§5)."""
 
+    def reset(self) -> None:  # noqa: B027 - a drive without a breaker has nothing to forget
+        """Forget that 115 blocked the account: the user says go on (law 12)."""
+
     @abc.abstractmethod
     async def close(self) -> None:
         """Close connections."""

@@ -55,12 +55,19 @@ _OUTDATED = Rule(
     ClientOutdatedError, "115 asks for a newer client", "set UploadConfig(app_version=...) to a current one"
 )
 _NO_SPACE = Rule(NoSpaceError, "the drive is full", "free some space or upload elsewhere")
+_PROOF = Rule(
+    VerificationError,
+    "115 did not accept the proof of the file's content",
+    "the file may be changing; try again later",
+)
 _PASSING = Rule(DriveError, "115 could not handle the request this time", "try again", True)
 
 _RULES: dict[int, Rule] = {
     2: Rule(TargetError, "the target folder is full", "115 takes at most 50,000 entries; name another folder"),
     99: _LOG_IN,
     406: _QUOTA,
+    700: _PROOF,
+    702: _PROOF,
     911: Rule(
         AccountBlockedError,
         "115 wants this account to be verified",

@@ -14,7 +14,7 @@ import httpx
 from aiolimiter import AsyncLimiter
 
 from ..config import UploadConfig
-from ..errors import AccountBlockedError, ConfigError, NetworkError, Pan115Error
+from ..errors import AccountBlockedError, ConfigError, DriveProtocolError, NetworkError, Pan115Error
 from .codes import Route, check_reply, error_for_http, read_object
 from .codes import error_for as error_for
 
@@ -61,14 +61,30 @@ def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
     return min(cap, base * 2.0 ** min(attempt, 60)) * (0.5 + chance / 2)
 
 
-def may_have_arrived(error: NetworkError) -> bool:
-    """Whether the request may have reached the server although no answer came.
+def may_have_arrived(error: Pan115Error) -> bool:
+    """Whether the request may have been carried out although no (whole) answer came.
 
     Example:
         >>> may_have_arrived(NetworkError("no answer", code="ReadTimeout"))
         True
+        >>> may_have_arrived(NetworkError("no answer", code="ConnectError"))
+        False
     """
-    return error.code not in _NEVER_SENT
+    if isinstance(error, NetworkError):
+        return error.code not in _NEVER_SENT
+    if isinstance(error, DriveProtocolError):
+        return True
+    return isinstance(error.code, int) and 500 <= error.code < 600
+
+
+def is_http_status(code: int | str | None) -> bool:
+    """Whether an error's code is an HTTP status rather than 115's own.
+
+    Example:
+        >>> is_http_status(503), is_http_status(50003)
+        (True, False)
+    """
+    return isinstance(code, int) and 300 <= code < 600
 
 
 class Breaker:

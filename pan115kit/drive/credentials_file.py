@@ -1,0 +1,149 @@
+"""Keeping credentials, only when asked: a file only the user can read, or the system's keyring."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..config import state_directory
+from ..errors import ConfigError, CredentialsError, StoreError
+
+FILE_NAME = "credentials.json"
+_SERVICE = "pan115kit"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """A cookie, or the tokens of the Open API.  Its repr tells only which.
+
+    Example:
+        >>> Credentials(cookie="UID=1_A1_2; CID=ab; SEID=cd")
+        <Credentials: cookie>
+    """
+
+    cookie: str = ""
+    access_token: str = ""
+    refresh_token: str = ""
+
+    def __repr__(self) -> str:
+        kinds = [field.name for field in fields(self) if getattr(self, field.name)]
+        return f"<Credentials: {', '.join(kinds) or 'none'}>"
+
+
+class CredentialStore:
+    """One set of credentials, written whole or not at all.
+
+    Args:
+        directory: Where the file lies; the state directory if None.
+        keyring: Use the system's keyring (``pip install pan115kit[keyring]``) instead of a file.
+
+    Raises:
+        ConfigError: The keyring is wanted but not installed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     store = CredentialStore(directory)
+        ...     store.save(Credentials(access_token="a", refresh_token="r"))
+        ...     store.load()
+        <Credentials: access_token, refresh_token>
+    """
+
+    def __init__(self, directory: str | os.PathLike[str] | None = None, *, keyring: bool = False) -> None:
+        self._directory = state_directory(directory)
+        self._keyring = _keyring() if keyring else None
+
+    def __repr__(self) -> str:
+        return f"<CredentialStore in {'the keyring' if self._keyring else self.path}>"
+
+    @property
+    def path(self) -> Path:
+        """The file (unless the keyring is used)."""
+        return self._directory / FILE_NAME
+
+    def load(self) -> Credentials | None:
+        """What was saved, or None.
+
+        A file others can read is made private again.
+
+        Raises:
+            CredentialsError: What is there cannot be read as credentials.
+        """
+        text = self._keyring.get_password(_SERVICE, self._entry) if self._keyring else self._read()
+        if text is None:
+            return None
+        try:
+            values = json.loads(text)
+            known = {field.name for field in fields(Credentials)}
+            return Credentials(**{name: str(value) for name, value in values.items() if name in known})
+        except (ValueError, AttributeError):
+            raise CredentialsError("the saved credentials are damaged", hint="log in again") from None
+
+    def save(self, credentials: Credentials) -> None:
+        """Keep these instead of what was kept.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        text = json.dumps(asdict(credentials))
+        if self._keyring:
+            self._keyring.set_password(_SERVICE, self._entry, text)
+        else:
+            self._write(text)
+
+    def save_tokens(self, access_token: str, refresh_token: str) -> None:
+        """For ``on_tokens``: the old pair is dead when this is called."""
+        self.save(Credentials(access_token=access_token, refresh_token=refresh_token))
+
+    def delete(self) -> None:
+        """Forget them; nothing happens where there are none."""
+        if self._keyring is None:
+            self.path.unlink(missing_ok=True)
+        elif self._keyring.get_password(_SERVICE, self._entry) is not None:
+            self._keyring.delete_password(_SERVICE, self._entry)
+
+    @property
+    def _entry(self) -> str:
+        """The keyring's account name: one per state directory."""
+        return str(self._directory)
+
+    def _read(self) -> str | None:
+        try:
+            if os.name == "posix" and self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o600)
+            return self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError):
+            raise CredentialsError(f"{self.path} cannot be read", hint="log in again") from None
+
+    def _write(self, text: str) -> None:
+        draft = self._directory / f".{FILE_NAME}.{secrets.token_hex(4)}"
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                # Private from its first byte on, not only after a chmod.
+                descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(draft, self.path)
+            finally:
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path} cannot be written ({error.strerror})", hint="look at the state directory"
+            ) from None
+
+
+def _keyring() -> Any:
+    try:
+        import keyring
+    except ImportError:
+        raise ConfigError("the keyring is not installed", hint="pip install 'pan115kit[keyring]'") from None
+    return keyring

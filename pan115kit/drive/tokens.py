@@ -1,0 +1,175 @@
+"""The Open API's pair of tokens: renewed once for all who wait, saved before it is used (protocol §1.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..errors import AccessTokenError, CredentialsError, DriveProtocolError, LoginError, Pan115Error
+from .codes import as_int, check_reply
+from .http import ApiClient
+
+#: Called with the new access and refresh token, before either is used; may be sync or async.
+OnTokens = Callable[[str, str], Awaitable[None] | None]
+
+#: Renewed this many seconds before its end, where the end is known.
+EARLY = 60.0
+
+
+class TokenKeeper:
+    """Holds the pair; nothing of it is ever shown.
+
+    A refresh token works once: two renewals at the same moment would log the user out, and so would a renewal whose
+    answer is thrown away.  So there is one at a time, as a task of its own that no waiter's cancellation touches.
+
+    Args:
+        api: The account's client.
+        url: ``…/open/refreshToken``.
+        access_token: The present access token.
+        refresh_token: Its refresh token; without one the access token's end is final.
+        on_tokens: Keeps a new pair, e.g. ``CredentialStore.save_tokens``.
+
+    Example:
+        >>> from pan115kit.config import UploadConfig
+        >>> TokenKeeper(ApiClient(UploadConfig()), "https://x/open/refreshToken", "access", "refresh")
+        <TokenKeeper, renewable>
+    """
+
+    def __init__(
+        self,
+        api: ApiClient,
+        url: str,
+        access_token: str,
+        refresh_token: str | None = None,
+        on_tokens: OnTokens | None = None,
+    ) -> None:
+        self._access = _checked(access_token, "access_token") if access_token or not refresh_token else ""
+        self._refresh = _checked(refresh_token, "refresh_token") if refresh_token else ""
+        self._api = api
+        self._url = url
+        self._on_tokens = on_tokens
+        self._expires_at: float | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._final: LoginError | None = None
+        api.hide(self._access, self._refresh)
+
+    def __repr__(self) -> str:
+        return f"<TokenKeeper, {'renewable' if self._refresh else 'not renewable'}>"
+
+    async def current(self) -> str:
+        """The access token to use now, renewed if it is about to end.
+
+        Raises:
+            LoginError: The pair is dead.
+        """
+        if self._final is not None:
+            raise _again(self._final)
+        ends = self._expires_at is not None and self._api.timing.wall() >= self._expires_at - EARLY
+        if not self._access or (ends and self._refresh):
+            return await self.renew(self._access)
+        return self._access
+
+    async def renew(self, used: str) -> str:
+        """Another access token than ``used``: the one somebody renewed meanwhile, else a new one.
+
+        Raises:
+            LoginError: There is no refresh token, or 115 does not take it any more.
+            RateLimitedError: Renewed too often (40140117); the pair is kept.
+        """
+        if self._final is not None:
+            raise _again(self._final)
+        if self._access != used:
+            return self._access
+        if not self._refresh:
+            raise LoginError(
+                "the access token has run out", hint="pass refresh_token too, or log in again", code=40140125
+            )
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew(), name="pan115kit-renew-token")
+            self._renewal.add_done_callback(self._renewed)
+        await asyncio.shield(self._renewal)
+        return self._access
+
+    async def settle(self) -> None:
+        """Wait for a renewal under way: cut off after 115 answered, it would cost the login."""
+        if self._renewal is not None:
+            await asyncio.wait([self._renewal])
+
+    def _renewed(self, task: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if not task.cancelled():
+            task.exception()  # every waiter may have been cancelled: then nobody else looks at it
+
+    async def _renew(self) -> None:
+        reply = await self._api.once("POST", self._url, form={"refresh_token": self._refresh}, check=False)
+        try:
+            check_reply(reply, route="open")
+        except AccessTokenError as error:
+            # For this call there is nothing left to renew with.
+            self._final = LoginError("115 does not renew the login", hint="authorise the app again", code=error.code)
+            raise _again(self._final) from None
+        except LoginError as error:
+            self._final = error
+            raise _again(error) from None
+        access, refresh, lifetime = read_pair(reply.get("data"))
+        self._api.hide(access, refresh)
+        expires_at = None if lifetime is None else self._api.timing.wall() + lifetime
+        try:
+            await self._save(access, refresh)
+        finally:
+            # The old pair is dead from here on, whether or not the new one could be saved.
+            self._access, self._refresh, self._expires_at = access, refresh, expires_at
+
+    async def _save(self, access: str, refresh: str) -> None:
+        if self._on_tokens is None:
+            return
+        try:
+            waiting = self._on_tokens(access, refresh)
+            if inspect.isawaitable(waiting):
+                await waiting
+        except Pan115Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - a user's callback may raise anything
+            # It may also quote the tokens it was given, so it is not chained.
+            raise LoginError(
+                f"on_tokens could not keep the new tokens ({type(error).__name__})",
+                hint="they live in this process only; make on_tokens work, or log in again next time",
+            ) from None
+
+
+def read_pair(data: Any) -> tuple[str, str, float | None]:
+    """Access token, refresh token and lifetime in seconds of ``deviceCodeToToken`` or ``refreshToken``.
+
+    Raises:
+        DriveProtocolError: A token is missing.
+
+    Example:
+        >>> read_pair({"access_token": "a", "refresh_token": "r", "expires_in": 7200})
+        ('a', 'r', 7200.0)
+    """
+    pair = data if isinstance(data, dict) else {}
+    access, refresh = pair.get("access_token"), pair.get("refresh_token")
+    if not (isinstance(access, str) and access and isinstance(refresh, str) and refresh):
+        raise DriveProtocolError("115's answer lacks the tokens", hint="log in again", retryable=False)
+    seconds = as_int(pair.get("expires_in"))
+    return access, refresh, float(seconds) if seconds and seconds > 0 else None
+
+
+def _checked(token: str, name: str) -> str:
+    """A token as it can stand in a header.
+
+    Raises:
+        CredentialsError: It is empty or has blanks inside; its value is not shown.
+    """
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise CredentialsError(f"{name} is empty or has characters no token has", hint="copy it again")
+    return token
+
+
+def _again(error: LoginError) -> LoginError:
+    return LoginError(
+        error.message, hint=error.hint, code=error.code, server_message=error.server_message, retryable=False
+    )

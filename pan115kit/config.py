@@ -40,6 +40,7 @@ class _DefaultInt(int):
 
 
 _DEFAULT_PARALLEL_PARTS = _DefaultInt(5)
+_DEFAULT_PART_SIZE = _DefaultInt(10 * MIB)
 _warned_about_parts = False
 
 
@@ -89,7 +90,8 @@ class UploadConfig:
     """What an upload may do.
 
     Attributes:
-        part_size: Bytes of a part (default 10 MiB); grown where a file would need more than 10,000 parts.
+        part_size: Bytes of a part (default 10 MiB); grown where a file would need more than 10,000 parts, and, if
+            left at its default, where the line would idle between parts (up to 32 MiB).
         multipart_threshold: Files of at least this many bytes go in parts and can resume (default 100 MiB).
         max_concurrent_uploads: Files at once (default 3).
         max_concurrent_parts: Parts of one file at once, only with ``sequential=False``; 115 needs order, so there
@@ -116,7 +118,7 @@ class UploadConfig:
         (10485760, 20971520)
     """
 
-    part_size: int = 10 * MIB
+    part_size: int = field(default=_DEFAULT_PART_SIZE)
     multipart_threshold: int = 100 * MIB
     max_concurrent_uploads: int = 3
     max_concurrent_parts: int = field(default=_DEFAULT_PARALLEL_PARTS)
@@ -165,6 +167,11 @@ class UploadConfig:
     def parts_in_flight(self) -> int:
         """How many parts of one file are really on the wire at once."""
         return 1 if self.sequential else int(self.max_concurrent_parts)
+
+    @property
+    def adapts_part_size(self) -> bool:
+        """Whether parts may grow on a line with long answers: only if nobody named a size."""
+        return isinstance(self.part_size, _DefaultInt)
 
     @classmethod
     def from_environment(cls, **given: Any) -> Self:

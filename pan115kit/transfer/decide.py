@@ -170,8 +170,8 @@ def remedy_for(error: Pan115Error) -> Remedy:
     Anything after which the part may or may not be there is settled by ListParts before a byte is sent again.
 
     Example:
-        >>> remedy_for(PartAlreadyExistError("there")), remedy_for(NoSuchUploadError("gone"))
-        (<Remedy.ASK: 'ask ListParts what is there, then go on'>, <Remedy.RESTART: 'the upload_id is of no use any more: begin anew'>)
+        >>> remedy_for(PartAlreadyExistError("there")).name, remedy_for(NoSuchUploadError("gone")).name
+        ('ASK', 'RESTART')
     """
     match error:
         case NoSuchUploadError() | ChecksumMismatchError():
@@ -186,7 +186,7 @@ def remedy_for(error: Pan115Error) -> Remedy:
 
 
 def backoff(attempt: int, base: float, cap: float, random: Callable[[], float]) -> float:
-    """Seconds to wait before try ``attempt`` (1 is the first retry): exponential with full jitter over its upper half.
+    """Seconds before try ``attempt`` (1 is the first retry): exponential, with jitter over its upper half.
 
     Example:
         >>> [backoff(n, 0.5, 30.0, lambda: 1.0) for n in (1, 2, 3, 10)]

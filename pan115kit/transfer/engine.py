@@ -1,0 +1,78 @@
+"""One client's working parts, put together; they live on the engine's loop."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from .. import runtime
+from ..config import UploadConfig
+from ..drive.base import Drive
+from ..oss.bucket import make_http_client
+from ..oss.credentials import CredentialsProvider
+from ..store import Store
+from ..store.resume_manager import UploadResumeManager
+from ..tracker import ProgressTracker
+from .bandwidth import Bandwidth
+from .queue import UploadQueue
+from .tools import Folders, Tools
+
+logger = logging.getLogger("pan115kit")
+
+
+class Engine:
+    """Drive, OSS, store and queue of one client.
+
+    Args:
+        drive: A route to 115.
+        store: The state directory.
+        tracker: Where progress is published.
+        config: What uploads may do.
+        loop: The loop thread it lives on.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        drive: Drive,
+        store: Store,
+        tracker: ProgressTracker,
+        config: UploadConfig,
+        *,
+        loop: runtime.LoopThread | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.drive = drive
+        self.store = store
+        self.tracker = tracker
+        self.config = config
+        self.loop = loop or runtime.engine()
+        self.http = make_http_client(config)
+        self.bandwidth = Bandwidth(config.bandwidth_limit)
+        credentials = CredentialsProvider(drive.oss_token, clock=clock)
+        self.tools = Tools(
+            drive=drive,
+            http=self.http,
+            credentials=credentials,
+            store=store,
+            config=config,
+            bandwidth=self.bandwidth,
+            folders=Folders(drive),
+        )
+        self.queue = UploadQueue(self.tools, tracker, loop=self.loop, clock=clock)
+
+    async def start(self) -> None:
+        """Clean what has expired; what it leaves on OSS is aborted by the queue's chores, beside the uploads."""
+        if self.config.session_days:
+            removed = await UploadResumeManager.of(self.store).clean_expired_sessions(self.config.session_days)
+            if removed:
+                logger.info("gave up %d unfinished uploads untouched for %g days", removed, self.config.session_days)
+        if await self.store.call(self.store.sessions.pending_aborts):
+            self.queue.start_chores()
+
+    async def close(self) -> None:
+        """Stop all uploads, keep their sessions, close connections."""
+        await self.queue.close()
+        await self.http.aclose()
+        await self.drive.close()

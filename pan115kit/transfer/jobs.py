@@ -1,0 +1,77 @@
+"""The queue's records, and the pure choice of what runs next."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..models import UploadResult, UploadStatus
+from ..progress import ProgressRecorder
+from .upload import Upload, UploadRequest
+
+
+class Stop(enum.Enum):
+    """Why a running upload was told to stop."""
+
+    PAUSE = "pause"
+    CANCEL = "cancel"
+    LEAVE = "leave"  # stop here, keep the session: Ctrl-C, close, exit
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the choice looks at."""
+
+    job_id: str
+    priority: int
+    order: int
+
+
+def choose(waiting: Iterable[Waiting], running: int, limit: int) -> list[str]:
+    """Which jobs start now: the highest priority first, then the oldest, as many as there are free slots.
+
+    Example:
+        >>> choose([Waiting("a", 0, 1), Waiting("b", 5, 2), Waiting("c", 0, 0)], running=1, limit=3)
+        ['b', 'c']
+    """
+    ranked = sorted(waiting, key=lambda job: (-job.priority, job.order))
+    return [job.job_id for job in ranked[: max(0, limit - running)]]
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """The queue's record of one upload."""
+
+    request: UploadRequest
+    recorder: ProgressRecorder
+    priority: int
+    order: int
+    future: concurrent.futures.Future[UploadResult]
+    upload: Upload
+    created_at: float
+    task: asyncio.Task[None] | None = None
+    hashing: asyncio.Task[None] | None = None
+    hashed: bool = False
+    stop: Stop | None = None
+    again: bool = False
+    ending: bool = False  # its books are being closed: too late to stop it
+    started_at: float = 0.0
+    error: BaseException | None = None
+
+    @property
+    def job_id(self) -> str:
+        """Unique; also the key of its history and samples."""
+        return self.request.job_id
+
+    @property
+    def status(self) -> UploadStatus:
+        """Where it stands."""
+        return self.recorder.current_status
+
+    @property
+    def waits(self) -> bool:
+        """Whether it could start now."""
+        return self.task is None and self.status in (UploadStatus.PENDING, UploadStatus.HASHING)

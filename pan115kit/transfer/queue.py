@@ -1,0 +1,417 @@
+"""Which upload runs now: several files at once, order, hash-ahead, pause, resume, cancel.
+
+Commands (:meth:`UploadQueue.pause` …) may come from any thread; they only post to the engine's loop, where all state
+lives.  A free slot and a runnable job always meet, because every change ends in :meth:`UploadQueue._pump`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import itertools
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+
+from .. import runtime
+from ..errors import AccountBlockedError, Pan115Error, UploadCancelled
+from ..models import UploadResult, UploadSession, UploadStatus
+from ..progress import ProgressRecorder, UploadProgress
+from ..store import session_id_for
+from ..text import say
+from ..tracker import ProgressTracker
+from .books import Books
+from .jobs import Job, Stop, Waiting, choose
+from .tools import Tools
+from .upload import Upload, UploadRequest
+
+logger = logging.getLogger("pan115kit")
+
+#: Seconds between two points of the curve that history keeps.
+SAMPLE_INTERVAL = 1.0
+#: Ended jobs kept for retry; history has them all.
+KEPT_JOBS = 10_000
+
+
+class UploadQueue:
+    """All uploads of one client.
+
+    Args:
+        tools: Shared by the uploads.
+        tracker: Where progress is published.
+        loop: The engine's loop thread.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        tracker: ProgressTracker,
+        *,
+        loop: runtime.LoopThread | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.tools = tools
+        self.tracker = tracker
+        self.blocked: AccountBlockedError | None = None
+        self._loop = loop or runtime.engine()
+        self._clock = clock
+        self._jobs: dict[str, Job] = {}
+        self._orders = itertools.count()
+        self._limit = tools.config.max_concurrent_uploads
+        self._sampler: asyncio.Task[None] | None = None
+        self._chores: set[asyncio.Task[None]] = set()
+        self._books = Books(tools, clock)
+        self._closed = False
+
+    # -- from any thread ---------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        file_path: str | os.PathLike[str],
+        target_path: str = "/",
+        *,
+        target_dir_id: str = "",
+        priority: int = 0,
+        skip_existing: bool = False,
+        watch: Callable[[UploadProgress], object] | None = None,
+    ) -> Job:
+        """Queue one file.
+
+        Args:
+            file_path: Local path.
+            target_path: Folder on the drive; made where missing.
+            target_dir_id: The folder's id instead of its path.
+            priority: Higher starts earlier.
+            skip_existing: Count as done where the folder has this name and content already.
+            watch: Called with progress snapshots.
+
+        Returns:
+            The job; its ``future`` ends with an :class:`UploadResult` or the error.
+        """
+        path = os.path.abspath(os.fspath(file_path))
+        request = UploadRequest(uuid.uuid4().hex, path, target_path, target_dir_id, skip_existing)
+        if watch is not None:
+            self.tracker.watch(request.job_id, watch)
+        with contextlib.suppress(OSError):
+            size = os.stat(path).st_size
+            recorder = self.tracker.open(request.job_id, path, os.path.basename(path), size, target_path)
+            return self._add(request, recorder, priority)
+        # what is wrong with the file is told by the upload itself, with a clear error
+        recorder = self.tracker.open(request.job_id, path, os.path.basename(path), 0, target_path)
+        return self._add(request, recorder, priority)
+
+    def _add(self, request: UploadRequest, recorder: ProgressRecorder, priority: int) -> Job:
+        upload = Upload(request, self.tools, recorder, self._clock)
+        job = Job(request, recorder, priority, next(self._orders), concurrent.futures.Future(), upload, self._clock())
+        self._jobs[job.job_id] = job
+        self._post(self._pump)
+        return job
+
+    def resume_session(self, session: UploadSession) -> Job:
+        """Go on with an unfinished session of an earlier run."""
+        by_path = session_id_for(session.file_path, session.target_path) == session.session_id
+        return self.submit(
+            session.file_path, session.target_path, target_dir_id="" if by_path else session.target_dir_id
+        )
+
+    def jobs(self) -> list[Job]:
+        """All jobs of this process, oldest first."""
+        return list(self._jobs.values())
+
+    def get(self, job_id: str) -> Job | None:
+        """One job, or None."""
+        return self._jobs.get(job_id)
+
+    def pause(self, job_id: str) -> None:
+        """Stop one upload where it is; its slot is free at once.  Nothing happens to an ended one."""
+        self._post(self._stop, job_id, Stop.PAUSE)
+
+    def resume(self, job_id: str) -> None:
+        """Let a paused upload go on where it stopped."""
+        self._post_and_wait(self._resume, job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Stop one upload for good; what OSS has of it is aborted."""
+        self._post(self._stop, job_id, Stop.CANCEL)
+
+    def leave(self, job_id: str) -> None:
+        """Stop one upload and keep its session, so that the next run goes on there."""
+        self._post(self._stop, job_id, Stop.LEAVE)
+
+    def retry(self, job_id: str) -> None:
+        """Run a failed or cancelled upload again, from where its session stands."""
+        self._post_and_wait(self._retry, job_id)
+
+    def pause_all(self) -> None:
+        """Pause everything that runs or waits."""
+        for job in self.jobs():
+            self.pause(job.job_id)
+
+    def resume_all(self) -> None:
+        """Let everything paused go on; also after 115 had blocked the account."""
+        self._post(self._unblock)
+        for job in self.jobs():
+            self.resume(job.job_id)
+
+    def cancel_all(self) -> None:
+        """Cancel everything that has not ended."""
+        for job in self.jobs():
+            self.cancel(job.job_id)
+
+    def prioritize(self, job_id: str, priority: int) -> None:
+        """Let a waiting upload start earlier (or later)."""
+
+        def change() -> None:
+            if (job := self._jobs.get(job_id)) is not None:
+                job.priority = priority
+
+        self._post(change)
+
+    @property
+    def limit(self) -> int:
+        """Files at once."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, value: int) -> None:
+        self.tools.config.with_(max_concurrent_uploads=value)  # the same check as everywhere
+        self._limit = value
+        self._post(self._pump)
+
+    def _post(self, function: Callable[..., None], *arguments: object) -> None:
+        self._loop.call(function, *arguments)
+
+    def _post_and_wait(self, function: Callable[..., None], *arguments: object) -> None:
+        """For commands that renew a job's future: who awaits the job next must see the new one."""
+        if self._loop.is_current:
+            function(*arguments)
+            return
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                function(*arguments)
+            finally:
+                done.set()
+
+        self._loop.call(run)
+        done.wait(5)
+
+    # -- on the engine's loop ----------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Fill the free slots, hash the next file meanwhile."""
+        if self._closed:
+            return
+        if self.blocked is not None:
+            self._hold_waiting(self.blocked)
+            return
+        running = sum(job.task is not None for job in self._jobs.values())
+        waiting = [Waiting(j.job_id, j.priority, j.order) for j in self._jobs.values() if j.waits]
+        for job_id in choose(waiting, running, self._limit):
+            self._start(self._jobs[job_id])
+        self._hash_next()
+        self._drop_oldest()
+
+    def _start(self, job: Job) -> None:
+        job.stop, job.again, job.error = None, False, None
+        job.started_at = job.started_at or self._clock()
+        job.task = asyncio.get_running_loop().create_task(self._run(job), name=f"upload {job.job_id}")
+        if self._sampler is None or self._sampler.done():
+            self._sampler = asyncio.get_running_loop().create_task(self._sample(), name="samples")
+
+    def _hash_next(self) -> None:
+        """One file is hashed ahead while the slots are busy, so that its turn begins with bytes."""
+        if any(job.hashing is not None for job in self._jobs.values()):
+            return
+        waiting = [Waiting(j.job_id, j.priority, j.order) for j in self._jobs.values() if j.waits and not j.hashed]
+        for job_id in choose(waiting, 0, 1):
+            job = self._jobs[job_id]
+            job.hashed = True
+            job.hashing = asyncio.get_running_loop().create_task(self._hash_ahead(job), name=f"hash {job_id}")
+
+    async def _hash_ahead(self, job: Job) -> None:
+        try:
+            await job.upload.hash_ahead()
+        except Pan115Error as error:
+            # the upload itself meets and reports it when its turn comes
+            logger.debug("hashing %s ahead: %s", job.recorder.file_name, error)
+        finally:
+            job.hashing = None
+            if job.task is None and job.status is UploadStatus.HASHING:
+                job.recorder.status(UploadStatus.PENDING)
+            self._pump()
+
+    async def _run(self, job: Job) -> None:
+        """One run of one job; whatever happens, it ends in a state and nobody waits for ever."""
+        outcome: UploadResult | BaseException
+        try:
+            if job.hashing is not None:
+                await asyncio.wait([job.hashing])
+            outcome = await job.upload.run()
+        except asyncio.CancelledError:
+            outcome = UploadCancelled(say("上传已停止", "the upload was stopped"))
+        except Pan115Error as error:
+            outcome = error
+        except Exception as error:  # a bug of ours must not leave anyone waiting: it is told and logged whole
+            logger.exception("uploading %s", job.recorder.file_name)
+            outcome = error
+        job.ending = True
+        try:
+            await self._settle(job, outcome)
+        finally:
+            job.task, job.ending = None, False
+            self._pump()
+
+    async def _settle(self, job: Job, outcome: UploadResult | BaseException) -> None:
+        await self._books.sample(job)
+        if isinstance(outcome, UploadResult):
+            await self._books.close_session(job)
+            await self._ended(job, outcome.status, outcome)
+        elif isinstance(outcome, UploadCancelled):
+            await self._stopped(job)
+        elif isinstance(outcome, AccountBlockedError):
+            self.blocked = outcome
+            await self._books.mark(job, UploadStatus.PAUSED, str(outcome))
+            self._hold(job, outcome)
+        else:
+            await self._books.mark(job, UploadStatus.FAILED, str(outcome))
+            await self._ended(job, UploadStatus.FAILED, outcome)
+
+    async def _stopped(self, job: Job) -> None:
+        if job.stop is Stop.PAUSE:
+            await self._books.mark(job, UploadStatus.PAUSED)
+            job.recorder.status(UploadStatus.PENDING if job.again else UploadStatus.PAUSED)
+        elif job.stop is Stop.CANCEL:
+            # law 10: the abort is on disk before it is tried
+            await self._books.drop_session(job)
+            self._chore(self._books.abort_remembered())
+            cancelled = UploadCancelled(say("上传已取消", "the upload was cancelled"))
+            await self._ended(job, UploadStatus.CANCELLED, cancelled)
+        else:
+            await self._books.mark(job, UploadStatus.PAUSED)
+            kept = say(
+                "已停止，会话已保留，再次上传将从断点继续", "stopped; its session is kept: upload it again to go on"
+            )
+            await self._ended(job, UploadStatus.CANCELLED, UploadCancelled(kept))
+
+    async def _ended(self, job: Job, status: UploadStatus, outcome: UploadResult | BaseException) -> None:
+        await self._books.history(job, status, outcome)
+        if isinstance(outcome, UploadResult):
+            job.recorder.status(status, file_id=outcome.file_id)
+        else:
+            job.error = outcome
+            job.recorder.status(status, error_message=str(outcome))
+        await self.tracker.flush(job.job_id)
+        if isinstance(outcome, UploadResult):
+            job.future.set_result(outcome)
+        else:
+            job.future.set_exception(outcome)
+
+    # -- commands ----------------------------------------------------------------------------------------------
+
+    def _stop(self, job_id: str, stop: Stop) -> None:
+        job = self._jobs.get(job_id)
+        if job is None or job.status.is_final:
+            return
+        if job.hashing is not None:
+            job.hashing.cancel()
+        if job.task is not None:
+            if not job.ending and (job.stop is None or stop is not Stop.PAUSE):
+                job.stop, job.again = stop, False
+                job.task.cancel()
+            return
+        if stop is Stop.PAUSE:
+            job.recorder.status(UploadStatus.PAUSED)
+        else:
+            job.stop, job.ending = stop, True
+            job.task = asyncio.get_running_loop().create_task(self._end_idle(job))
+
+    async def _end_idle(self, job: Job) -> None:
+        try:
+            await self._stopped(job)
+        finally:
+            job.task, job.ending = None, False
+            self._pump()
+
+    def _resume(self, job_id: str) -> None:
+        job = self._jobs.get(job_id)
+        if job is None or job.status.is_final:
+            return
+        if job.task is not None:
+            job.again = job.stop is Stop.PAUSE
+        elif job.status is UploadStatus.PAUSED:
+            if job.future.done():  # it was held by a block, which its waiters were told
+                job.future = concurrent.futures.Future()
+            job.recorder.status(UploadStatus.PENDING)
+            self._pump()
+
+    def _retry(self, job_id: str) -> None:
+        job = self._jobs.get(job_id)
+        if job is None or job.task is not None or job.status not in (UploadStatus.FAILED, UploadStatus.CANCELLED):
+            return
+        job.future = concurrent.futures.Future()
+        job.upload = Upload(job.request, self.tools, job.recorder, self._clock)
+        job.hashed, job.started_at, job.stop = False, 0.0, None
+        job.recorder.status(UploadStatus.PENDING)
+        self._pump()
+
+    def _hold(self, job: Job, error: AccountBlockedError) -> None:
+        """115 blocks the account: nothing is failed, nobody waits for ever (law 12)."""
+        job.recorder.status(UploadStatus.PAUSED, error_message=str(error))
+        job.error = error
+        if not job.future.done():
+            job.future.set_exception(error)
+
+    def _hold_waiting(self, error: AccountBlockedError) -> None:
+        for job in self._jobs.values():
+            if job.waits and job.hashing is None:
+                self._hold(job, error)
+
+    def _unblock(self) -> None:
+        self.blocked = None
+        self.tools.drive.reset()
+
+    # -- chores ------------------------------------------------------------------------------------------------
+
+    async def _sample(self) -> None:
+        """One point a second for every moving upload."""
+        while any(job.task is not None for job in self._jobs.values()):
+            for job in self.jobs():
+                if job.status.is_active:
+                    await self._books.sample(job)
+            await asyncio.sleep(SAMPLE_INTERVAL)
+
+    def start_chores(self) -> None:
+        """At start: abort what earlier runs could not."""
+        self._post(lambda: self._chore(self._books.abort_remembered()))
+
+    def _chore(self, coroutine: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    def _drop_oldest(self) -> None:
+        if len(self._jobs) > KEPT_JOBS:
+            ended = [job_id for job_id, job in self._jobs.items() if job.status.is_final]
+            for job_id in ended[: len(self._jobs) - KEPT_JOBS]:
+                del self._jobs[job_id]
+
+    async def close(self, grace: float = 5.0) -> None:
+        """Stop everything, keep every session; on the engine's loop."""
+        self._closed = True
+        for job in self.jobs():
+            self._stop(job.job_id, Stop.LEAVE)
+        if self._sampler is not None:
+            self._sampler.cancel()
+        tasks = [task for job in self.jobs() for task in (job.task, job.hashing) if task is not None]
+        pending = [*tasks, *self._chores, *([self._sampler] if self._sampler else [])]
+        if pending:
+            _, late = await asyncio.wait(pending, timeout=grace)
+            for task in late:
+                task.cancel()

@@ -1,0 +1,319 @@
+"""The state database: one file, one connection, one writer thread, one place where anything is committed.
+
+Everything runs on the thread ``pan115-store``, so writes never overlap within a process and no event loop waits for a
+disk.  **Every commit goes through** :meth:`Database.write`; a crash test that replaces this one method kills the
+process before or after each commit there is, including the one that makes the tables::
+
+    original = Database.write
+    def dying(self, function):
+        if next(counter) == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, function)
+    monkeypatch.setattr(Database, "write", dying)
+
+SQLite does not survive a fork: its per-process table of locks would be inherited without the locks.  So every
+connection is closed before a fork and opened again, in parent and child each, when it is next needed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import ConfigError
+from ..text import say
+from . import opening, schema
+from .faults import explained, is_busy
+from .locks import opening_lock
+from .worker import Worker
+
+T = TypeVar("T")
+
+FILE_NAME = "uploads.sqlite3"
+THREAD_NAME = "pan115-store"
+
+#: Seconds after which a database that other programs keep locked is given up.
+LOCK_PATIENCE = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+class Database:
+    """One SQLite file and the thread that works on it.
+
+    Args:
+        directory: The state directory; made if missing.
+        clock: Seconds since the epoch, for the names of damaged files.
+        journal_mode: ``wal`` or ``delete``; None takes ``PAN115_JOURNAL_MODE``, else WAL where the file system
+            can carry it.
+
+    Attributes:
+        path: The database file.
+        journal_mode: The mode SQLite really uses.
+        notices: What the user should hear, e.g. that a damaged database was set aside.
+        after_fork: Called in a child process after a fork.
+
+    Raises:
+        ConfigError: ``journal_mode`` is neither.
+        StoreError: The directory or the file cannot be used, or a newer release wrote it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     database = Database(Path(name))
+        ...     count = database.read(lambda c: c.execute("SELECT count(*) FROM sessions").fetchone()[0])
+        ...     database.close()
+        >>> count
+        0
+    """
+
+    def __init__(
+        self, directory: Path, *, clock: Callable[[], float] = time.time, journal_mode: str | None = None
+    ) -> None:
+        self.directory = directory
+        self.path = directory / FILE_NAME
+        self.journal_mode = ""
+        self.notices: list[str] = []
+        self.after_fork: list[Callable[[], None]] = []
+        self._wanted = _wanted_journal(journal_mode)
+        self._clock = clock
+        self._connection: sqlite3.Connection | None = None
+        self._opened_file: tuple[int, int] | None = None
+        self._depth = 0
+        self._worker = Worker(THREAD_NAME, inline=_exiting)
+        _remember(self)
+        try:
+            self._worker.run(partial(self._patiently, self._open_thoroughly))
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``function`` in one transaction and commit it durably; the only place that commits.
+
+        Args:
+            function: Changes tables through the connection it is given and does nothing else: while another process
+                holds the lock it may be run again.
+
+        Returns:
+            What ``function`` returned, after the commit reached the disk (``synchronous=FULL``).
+
+        Raises:
+            StoreError: Nothing was changed: full disk, locked for too long, damaged.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as name:
+            ...     database = Database(Path(name))
+            ...     database.write(lambda c: c.execute("DELETE FROM hashes").rowcount)
+            ...     database.close()
+            0
+        """
+        return self._worker.run(partial(self._patiently, lambda: _in_transaction(self._connected(), function)))
+
+    def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``function``, which only reads, on the store's thread.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        return self._worker.run(partial(self._patiently, lambda: function(self._connected())))
+
+    def submit(self, function: Callable[[], T]) -> Future[T]:
+        """Hand a job to the store's thread without waiting; once handed in it runs to its end."""
+        return self._worker.submit(function)
+
+    def close(self) -> None:
+        """Finish what was handed in, close the file and end the thread.  Closing twice does nothing."""
+        if _forget(self):
+            self._worker.submit(self._disconnect)
+            self._worker.stop()
+
+    # -- on the store's thread ---------------------------------------------------------------------------------
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        deadline = time.monotonic() + LOCK_PATIENCE
+        self._depth += 1
+        try:
+            with explained(self.path):
+                while True:
+                    try:
+                        return work()
+                    except sqlite3.OperationalError as error:
+                        if not is_busy(error) or time.monotonic() >= deadline:
+                            raise
+                        time.sleep(0.01)  # SQLite answers some conflicts at once, without its own waiting
+        finally:
+            self._depth -= 1
+            if self._worker.inline and self._depth == 0:  # the interpreter exits: nobody will close it later
+                self._disconnect()
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, made anew after a fork, or when the file was replaced under it."""
+        if self._connection is not None and _file_at(self.path) == self._opened_file:
+            return self._connection
+        if self._opened_file is not None and _file_at(self.path) == self._opened_file:
+            self._connection = opening.connect(self.path)
+        else:
+            # Another process set the file aside as damaged, or somebody removed it: what we would write now
+            # into the old file nobody would ever read.
+            self._disconnect()
+            self._open_thoroughly()
+        assert self._connection is not None
+        return self._connection
+
+    def _open_thoroughly(self) -> None:
+        """Open with all checks; a damaged file is set aside and a new one begun."""
+        with explained(self.directory):
+            opening.make_directory(self.directory)
+        with opening_lock(self.directory):
+            try:
+                self._open_sound()
+            except opening.Damaged as damage:
+                kept = opening.set_aside(self.path, opening.time_stamp(self._clock()))
+                self._say_damaged(kept, str(damage))
+                self._open_sound()
+
+    def _open_sound(self) -> None:
+        opening.check_journal_files(self.path)
+        odd = opening.keep_foreign_wal(self.path, opening.time_stamp(self._clock()))
+        connection = opening.connect(self.path)
+        try:
+            opening.check(connection, self.path)
+            wanted = self._wanted or opening.default_journal(self.directory)
+            self.journal_mode = opening.choose_journal(connection, wanted)
+            self._connection, self._opened_file = connection, _file_at(self.path)
+            if schema.version_of(connection) < len(schema.MIGRATIONS):
+                self.write(schema.migrate)
+            opening.check_schema(connection)
+        except BaseException:
+            self._connection = None
+            connection.close()
+            raise
+        if odd is not None:
+            self._say_damaged(odd, "its write-ahead log was not a log; the latest records may be missing")
+
+    def _say_damaged(self, kept: Path, why: str) -> None:
+        notice = say(
+            f"状态数据库已损坏({why})。损坏的文件保存为 {kept},已重新开始。",
+            f"The state database was damaged ({why}). It was kept as {kept} and a new one begun.",
+        )
+        self.notices.append(notice)
+        _log.warning(notice)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # -- fork and exit ------------------------------------------------------------------------------------------
+
+    def _before_fork(self) -> None:
+        self._worker.busy.acquire()  # wait for a moment without a transaction
+        if self._connection is not None and not self._connection.in_transaction:
+            self._disconnect()
+
+    def _after_fork_in_parent(self) -> None:
+        self._worker.busy.release()
+
+    def _after_fork_in_child(self) -> None:
+        self._worker = Worker(THREAD_NAME)  # the parent's thread does not exist here
+        for forget in self.after_fork:
+            forget()
+
+    def _at_exit(self) -> None:
+        self._worker.stop(then_inline=True)
+        with self._worker.busy:
+            self._disconnect()
+
+
+def _in_transaction(connection: sqlite3.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = function(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite rolls back by itself on some errors
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _wanted_journal(given: str | None) -> str:
+    wanted = (given or os.environ.get("PAN115_JOURNAL_MODE", "")).strip().lower()
+    if wanted not in ("", "wal", "delete"):
+        raise ConfigError(f"journal mode {wanted!r} is unknown", hint="use wal or delete")
+    return wanted
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+# -- every open database of this process ----------------------------------------------------------------------
+
+_open_databases: set[Database] = set()
+_registry = threading.RLock()
+_exiting = False
+
+
+def _remember(database: Database) -> None:
+    with _registry:
+        _open_databases.add(database)
+
+
+def _forget(database: Database) -> bool:
+    with _registry:
+        known = database in _open_databases
+        _open_databases.discard(database)
+        return known
+
+
+def _before_fork() -> None:
+    _registry.acquire()
+    for database in _open_databases:
+        database._before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for database in _open_databases:
+        database._after_fork_in_parent()
+    _registry.release()
+
+
+def _after_fork_in_child() -> None:
+    global _registry
+    _registry = threading.RLock()
+    for database in _open_databases:
+        database._after_fork_in_child()
+
+
+def _at_exit() -> None:
+    global _exiting
+    with _registry:
+        _exiting = True
+        databases = list(_open_databases)
+    for database in databases:
+        database._at_exit()
+
+
+# Registered at import, so that this runs after the exit handlers of those who use the store: what they write last is
+# still taken, on their own thread.
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )

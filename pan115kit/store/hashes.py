@@ -1,0 +1,54 @@
+"""SHA-1 sums of files that have not changed since: a resumed or repeated upload need not read them again."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ..models import FileIdentity
+from .codec import identity_to_sql
+from .database import Database
+
+#: Sums kept; the oldest go first.
+MAX_HASHES = 100_000
+
+
+class HashStore:
+    """SHA-1 by file identity (device, inode, size, mtime and ctime), so that any change makes it unknown.
+
+    Example:
+        >>> import tempfile
+        >>> from pan115kit.store import Store
+        >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+        ...     store.hashes.put(FileIdentity(1, 2, 3, 4, 5), "A" * 40)
+        ...     store.hashes.get(FileIdentity(1, 2, 3, 4, 5)) == "A" * 40
+        ...     store.hashes.get(FileIdentity(1, 2, 3, 4, 6)) is None
+        True
+        True
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, identity: FileIdentity) -> str | None:
+        """The SHA-1 of a file that is still what it was (upper-case hex), or None."""
+        query = "SELECT sha1 FROM hashes WHERE identity = ?"
+        row = self._database.read(lambda c: c.execute(query, (identity_to_sql(identity),)).fetchone())
+        return None if row is None else str(row[0])
+
+    def put(self, identity: FileIdentity, sha1: str) -> None:
+        """Remember a file's SHA-1.
+
+        Args:
+            identity: The file as it was before *and* after hashing.
+            sha1: Upper-case hex.
+
+        Raises:
+            StoreError: It could not be stored.
+        """
+
+        def remember(connection: sqlite3.Connection) -> None:
+            statement = "INSERT OR REPLACE INTO hashes (identity, sha1) VALUES (?, ?)"  # gets a new, highest id
+            connection.execute(statement, (identity_to_sql(identity), sha1))
+            connection.execute("DELETE FROM hashes WHERE id <= (SELECT max(id) FROM hashes) - ?", (MAX_HASHES,))
+
+        self._database.write(remember)

@@ -1,0 +1,169 @@
+"""Finished uploads and their progress curves."""
+
+from __future__ import annotations
+
+import builtins
+import math
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from ..models import HistoryEntry, Phase, Sample, UploadStatus
+from .codec import from_sql, optional_from_sql, optional_to_sql, to_sql
+from .database import Database
+
+#: Points of progress curves kept over all uploads (139 hours at 1 Hz, some 30 MB); the oldest go first.
+MAX_SAMPLES = 500_000
+
+_COLUMNS = (
+    "job_id, file_path, file_name, file_size, sha1, target_path, status, quick_upload, bytes_sent, resumed, "
+    "retries, started_at, finished_at, elapsed_seconds, file_id, pick_code, error_message"
+)
+_NAMES = _COLUMNS.split(", ")
+_UPSERT = (
+    f"INSERT INTO history ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))}) "
+    f"ON CONFLICT (job_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _NAMES[1:])}"
+)
+
+
+class HistoryStore:
+    """What was uploaded, and how it went.  Every method may be called from any thread.
+
+    Example:
+        >>> import tempfile
+        >>> from pan115kit.store import Store
+        >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+        ...     store.history.count()
+        0
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, entry: HistoryEntry) -> None:
+        """Store how an upload ended; an entry of the same job (an earlier try) is replaced.
+
+        Raises:
+            StoreError: It could not be stored.
+        """
+        row = _encode(entry)
+        self._database.write(lambda connection: connection.execute(_UPSERT, row))
+
+    def list(self, limit: int | None = None, offset: int = 0) -> list[HistoryEntry]:
+        """Finished uploads, the newest first.
+
+        Args:
+            limit: At most this many; None for all.
+            offset: Leave out this many of the newest.
+
+        Example:
+            >>> import tempfile
+            >>> from pan115kit.store import Store
+            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+            ...     store.history.list(limit=10)
+            []
+        """
+        query = f"SELECT {_COLUMNS} FROM history ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?"
+        window = (-1 if limit is None else max(limit, 0), max(offset, 0))  # SQLite: a negative limit is no limit
+        return [_decode(row) for row in self._database.read(lambda c: c.execute(query, window).fetchall())]
+
+    def get(self, job_id: str) -> HistoryEntry | None:
+        """How one job ended, or None."""
+        query = f"SELECT {_COLUMNS} FROM history WHERE job_id = ?"
+        row = self._database.read(lambda c: c.execute(query, (to_sql(job_id),)).fetchone())
+        return None if row is None else _decode(row)
+
+    def count(self) -> int:
+        """How many entries there are."""
+        return int(self._database.read(lambda c: c.execute("SELECT count(*) FROM history").fetchone()[0]))
+
+    def add_samples(self, job_id: str, samples: Iterable[Sample]) -> None:
+        """Append points to the progress curve of a job, running or finished.
+
+        Args:
+            job_id: The job; it need not be in the history yet.
+            samples: In the order of time.  A speed that is not a number is stored as 0.
+
+        Raises:
+            StoreError: They could not be stored; none was.
+        """
+        rows = [
+            (s.time, s.uploaded_bytes, s.speed_mbps if math.isfinite(s.speed_mbps) else 0.0, str(s.phase))
+            for s in samples
+        ]
+        if rows:
+            self._database.write(lambda connection: _append(connection, job_id, rows))
+
+    def samples(self, job_id: str) -> builtins.list[Sample]:
+        """The progress curve of a job in the order it was stored."""
+        return self._samples(job_id, "ORDER BY s.id")
+
+    def last_sample(self, job_id: str) -> Sample | None:
+        """The last point of a job's curve, or None: how far a job of another process is."""
+        found = self._samples(job_id, "ORDER BY s.id DESC LIMIT 1")
+        return found[0] if found else None
+
+    def _samples(self, job_id: str, order: str) -> builtins.list[Sample]:
+        query = (
+            "SELECT s.time, s.uploaded_bytes, s.speed_mbps, s.phase FROM samples s "
+            f"WHERE s.job = (SELECT id FROM sampled_jobs WHERE job_id = ?) {order}"
+        )
+        rows = self._database.read(lambda c: c.execute(query, (to_sql(job_id),)).fetchall())
+        return [Sample(time, size, speed, Phase(phase)) for time, size, speed, phase in rows]
+
+
+def _append(connection: sqlite3.Connection, job_id: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    name = to_sql(job_id)
+    connection.execute("INSERT OR IGNORE INTO sampled_jobs (job_id) VALUES (?)", (name,))
+    job = connection.execute("SELECT id FROM sampled_jobs WHERE job_id = ?", (name,)).fetchone()[0]
+    connection.executemany(
+        "INSERT INTO samples (job, time, uploaded_bytes, speed_mbps, phase) VALUES (?, ?, ?, ?, ?)",
+        [(job, *row) for row in rows],
+    )
+    connection.execute("DELETE FROM samples WHERE id <= (SELECT max(id) FROM samples) - ?", (MAX_SAMPLES,))
+
+
+def _encode(entry: HistoryEntry) -> tuple[Any, ...]:
+    return (
+        to_sql(entry.job_id),
+        to_sql(entry.file_path),
+        to_sql(entry.file_name),
+        entry.file_size,
+        to_sql(entry.sha1),
+        to_sql(entry.target_path),
+        str(entry.status),
+        entry.quick_upload,
+        entry.bytes_sent,
+        entry.resumed,
+        entry.retries,
+        entry.started_at,
+        entry.finished_at,
+        entry.elapsed_seconds,
+        to_sql(entry.file_id),
+        to_sql(entry.pick_code),
+        optional_to_sql(entry.error_message),
+    )
+
+
+def _decode(row: tuple[Any, ...]) -> HistoryEntry:
+    job_id, file_path, file_name, file_size, sha1, target_path, status, quick_upload, bytes_sent = row[:9]
+    resumed, retries, started_at, finished_at, elapsed_seconds, file_id, pick_code, error_message = row[9:]
+    return HistoryEntry(
+        from_sql(job_id),
+        from_sql(file_path),
+        from_sql(file_name),
+        file_size,
+        from_sql(sha1),
+        from_sql(target_path),
+        UploadStatus(status),
+        bool(quick_upload),
+        bytes_sent,
+        bool(resumed),
+        retries,
+        started_at,
+        finished_at,
+        elapsed_seconds,
+        from_sql(file_id),
+        from_sql(pick_code),
+        optional_from_sql(error_message),
+    )

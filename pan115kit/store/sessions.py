@@ -1,0 +1,332 @@
+"""Resumable uploads on disk: the session, the parts OSS has acknowledged, the multipart uploads still to abort."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import ConfigError, SessionBusyError, StoreError
+from ..models import Part, UploadSession
+from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
+from .database import Database
+from .leases import LeaseOwner, LeaseStore
+from .rows import COLUMNS, COUNTED, SELECT, SELECT_ONE, UPSERT, decode, encode
+
+SECONDS_PER_DAY = 86_400
+
+
+def session_id_for(file_path: str | os.PathLike[str], target_path: str) -> str:
+    """The session of a file and a target folder: the same in every process, on every start.
+
+    Args:
+        file_path: The local file; a relative one is taken from the current directory.
+        target_path: The folder on the drive; ``影视`` and ``/影视/`` are the same.
+
+    Returns:
+        32 hex digits.
+
+    Example:
+        >>> session_id_for("/a/b.bin", "/影视/") == session_id_for("/a/./b.bin", "影视")
+        True
+        >>> len(session_id_for("/a/b.bin", "/"))
+        32
+    """
+    local = os.path.normcase(os.path.abspath(os.fspath(file_path)))
+    target = [name for name in target_path.split("/") if name]
+    return hashlib.sha256(json.dumps([local, target]).encode("ascii")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAbort:
+    """A multipart upload whose parts still lie at OSS because its abort has not succeeded yet.
+
+    Attributes:
+        upload_id: OSS's id of the multipart upload.
+        bucket: Its bucket.
+        object_key: Its object.
+        created_at: Since when, in seconds since the epoch; 0 becomes the time of storing.
+
+    Example:
+        >>> PendingAbort("0004B9895DBBB6EC98E36", "bucket", "key", 0.0).bucket
+        'bucket'
+    """
+
+    upload_id: str
+    bucket: str
+    object_key: str
+    created_at: float = 0.0
+
+
+class SessionStore:
+    """Upload sessions and their parts.  Every method may be called from any thread.
+
+    Example:
+        >>> import tempfile
+        >>> from pan115kit.store import Store
+        >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+        ...     store.sessions.save(UploadSession("id", "/a/b.bin", "b.bin", 100, part_size=60, total_parts=2))
+        ...     store.sessions.add_part("id", Part(1, 60, "A" * 32))
+        ...     store.sessions.get("id").get_progress()
+        60.0
+    """
+
+    def __init__(self, database: Database, leases: LeaseStore, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._leases = leases
+        self._clock = clock
+
+    def save(self, session: UploadSession) -> None:
+        """Store a session, new or changed.
+
+        Times of 0 become now.  Parts are not taken from ``uploaded_parts`` (they have their own methods), but
+        those of an earlier ``upload_id`` are dropped: OSS does not know them any more.
+
+        Args:
+            session: What to store.
+
+        Raises:
+            StoreError: It could not be stored; nothing was changed.
+        """
+        now = self._clock()
+        values = {f.name: getattr(session, f.name) for f in fields(session) if f.name not in COUNTED}
+        values["created_at"] = session.created_at or now
+        values["updated_at"] = session.updated_at or now
+        row = encode(values)
+
+        def put(connection: sqlite3.Connection) -> None:
+            _drop_parts_of_other_upload(connection, session.session_id, session.upload_id)
+            connection.execute(UPSERT, [row[column] for column in COLUMNS])
+
+        self._database.write(put)
+
+    def get(self, session_id: str) -> UploadSession | None:
+        """One session, or None."""
+
+        def find(connection: sqlite3.Connection) -> UploadSession | None:
+            query = f"{SELECT_ONE} WHERE s.session_id = ?1"
+            row = connection.execute(query, (to_sql(session_id),)).fetchone()
+            return None if row is None else decode(row)
+
+        return self._database.read(find)
+
+    def list(self) -> list[UploadSession]:
+        """All sessions, the one touched last first."""
+        query = f"{SELECT} ORDER BY s.updated_at DESC, s.id DESC"
+        return [decode(row) for row in self._database.read(lambda c: c.execute(query).fetchall())]
+
+    def update(self, session_id: str, **changes: Any) -> None:
+        """Change some fields of a session and its ``updated_at``.
+
+        Args:
+            session_id: Which.
+            **changes: Fields of :class:`~pan115kit.models.UploadSession`.  A new ``upload_id`` drops the parts of
+                the old one.
+
+        Raises:
+            TypeError: There is no such field, or it is one that is counted from the parts.
+            StoreError: There is no such session (any more).
+
+        Example:
+            >>> import tempfile
+            >>> from pan115kit.store import Store
+            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+            ...     store.sessions.save(UploadSession("id", "/a/b.bin", "b.bin", 100))
+            ...     store.sessions.update("id", error_message="paused by hand", upload_id="0004B9")
+            ...     store.sessions.get("id").error_message
+            'paused by hand'
+        """
+        unknown = set(changes) - {f.name for f in fields(UploadSession)} | set(changes) & {"session_id", *COUNTED}
+        if unknown:
+            raise TypeError(f"a session's {', '.join(sorted(unknown))} cannot be updated")
+        row = encode({"updated_at": self._clock(), **changes})
+        statement = f"UPDATE sessions SET {', '.join(f'{c} = ?' for c in row)} WHERE session_id = ?"
+
+        def change(connection: sqlite3.Connection) -> None:
+            if "upload_id" in changes:
+                _drop_parts_of_other_upload(connection, session_id, changes["upload_id"])
+            if connection.execute(statement, [*row.values(), to_sql(session_id)]).rowcount == 0:
+                raise _gone(session_id)
+
+        self._database.write(change)
+
+    def add_part(self, session_id: str, part: Part) -> None:
+        """Store OSS's acknowledgement of one part; a part of the same number is replaced.
+
+        Raises:
+            StoreError: There is no such session (any more), or it could not be stored.
+        """
+
+        def add(connection: sqlite3.Connection) -> None:
+            _insert_parts(connection, self._touch(connection, session_id), [part])
+
+        self._database.write(add)
+
+    def set_parts(self, session_id: str, parts: Iterable[Part]) -> None:
+        """Replace all parts of a session by what ListParts said (protocol §5).
+
+        Raises:
+            StoreError: There is no such session (any more), or it could not be stored.
+        """
+        wanted = [*parts]
+
+        def replace(connection: sqlite3.Connection) -> None:
+            row_id = self._touch(connection, session_id)
+            connection.execute("DELETE FROM parts WHERE session = ?", (row_id,))
+            _insert_parts(connection, row_id, wanted)
+
+        self._database.write(replace)
+
+    def parts(self, session_id: str) -> builtins.list[Part]:
+        """The parts OSS has acknowledged, by number."""
+        query = (
+            "SELECT p.number, p.size, p.etag, p.crc64 FROM parts p JOIN sessions s ON p.session = s.id "
+            "WHERE s.session_id = ? ORDER BY p.number"
+        )
+        rows = self._database.read(lambda c: c.execute(query, (to_sql(session_id),)).fetchall())
+        return [Part(number, size, from_sql(etag), crc_from_sql(crc)) for number, size, etag, crc in rows]
+
+    def delete(self, session_id: str) -> bool:
+        """Forget a session and its parts: it is complete, or its multipart upload was aborted.
+
+        Returns:
+            Whether there was one.
+        """
+        return self._database.write(lambda connection: _delete(connection, session_id))
+
+    def discard(self, session_id: str) -> bool:
+        """Forget a session somebody no longer wants; its multipart upload becomes a pending abort with it.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            SessionBusyError: A living process is uploading it; cancel the upload instead.
+
+        Example:
+            >>> import tempfile
+            >>> from pan115kit.store import Store
+            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+            ...     store.sessions.discard("unknown")
+            False
+        """
+
+        def drop(connection: sqlite3.Connection) -> bool:
+            if owner := self._leases.living_owner(connection, session_id):
+                raise busy(session_id, owner)
+            return self._drop(connection, session_id)
+
+        return self._database.write(drop)
+
+    def expired(self, days: float) -> builtins.list[UploadSession]:
+        """Sessions untouched for more than ``days`` days, the oldest first.
+
+        Raises:
+            ConfigError: ``days`` is negative.
+        """
+        query = f"{SELECT} WHERE s.updated_at < ? ORDER BY s.updated_at, s.id"
+        limit = self._limit(days)
+        return [decode(row) for row in self._database.read(lambda c: c.execute(query, (limit,)).fetchall())]
+
+    def discard_expired(self, days: float) -> int:
+        """:meth:`discard` every session untouched for more than ``days`` days, but none that is being uploaded.
+
+        Returns:
+            How many were removed.
+
+        Raises:
+            ConfigError: ``days`` is negative.
+        """
+        limit = self._limit(days)
+
+        def drop(connection: sqlite3.Connection) -> int:
+            rows = connection.execute("SELECT session_id FROM sessions WHERE updated_at < ?", (limit,)).fetchall()
+            names = [from_sql(row[0]) for row in rows]
+            idle = [name for name in names if self._leases.living_owner(connection, name) is None]
+            return sum(self._drop(connection, name) for name in idle)
+
+        return self._database.write(drop)
+
+    def remember_abort(self, abort: PendingAbort) -> None:
+        """Remember that a multipart upload must still be aborted at OSS."""
+        self._database.write(lambda connection: self._remember_abort(connection, abort))
+
+    def pending_aborts(self) -> builtins.list[PendingAbort]:
+        """The multipart uploads still to abort, the oldest first."""
+        query = "SELECT upload_id, bucket, object_key, created_at FROM pending_aborts ORDER BY created_at, upload_id"
+        rows = self._database.read(lambda c: c.execute(query).fetchall())
+        return [PendingAbort(from_sql(u), from_sql(b), from_sql(k), created) for u, b, k, created in rows]
+
+    def forget_abort(self, upload_id: str) -> None:
+        """The multipart upload is aborted (204), or OSS knows it no more (404)."""
+        statement = "DELETE FROM pending_aborts WHERE upload_id = ?"
+        self._database.write(lambda c: c.execute(statement, (to_sql(upload_id),)))
+
+    def _limit(self, days: float) -> float:
+        if not days >= 0:
+            raise ConfigError(f"days must not be negative, is {days}")
+        return self._clock() - days * SECONDS_PER_DAY
+
+    def _touch(self, connection: sqlite3.Connection, session_id: str) -> int:
+        row = connection.execute(
+            "UPDATE sessions SET updated_at = ? WHERE session_id = ? RETURNING id",
+            (self._clock(), to_sql(session_id)),
+        ).fetchone()
+        if row is None:
+            raise _gone(session_id)
+        return int(row[0])
+
+    def _drop(self, connection: sqlite3.Connection, session_id: str) -> bool:
+        query = "SELECT upload_id, bucket, object_key FROM sessions WHERE session_id = ?"
+        row = connection.execute(query, (to_sql(session_id),)).fetchone()
+        if row is not None and row[0] and row[1] is not None:
+            self._remember_abort(connection, PendingAbort(from_sql(row[0]), from_sql(row[1]), from_sql(row[2])))
+        return _delete(connection, session_id)
+
+    def _remember_abort(self, connection: sqlite3.Connection, abort: PendingAbort) -> None:
+        connection.execute(
+            "INSERT OR IGNORE INTO pending_aborts (upload_id, bucket, object_key, created_at) VALUES (?, ?, ?, ?)",
+            _abort_row(abort, self._clock()),
+        )
+
+
+def busy(session_id: str, owner: LeaseOwner) -> SessionBusyError:
+    """The error for a session that somebody else is working on."""
+    return SessionBusyError(
+        f"session {session_id} is being uploaded by process {owner.pid} on {owner.host}",
+        hint="cancel that upload, or wait for its end",
+    )
+
+
+def _abort_row(abort: PendingAbort, now: float) -> tuple[Any, ...]:
+    return to_sql(abort.upload_id), to_sql(abort.bucket), to_sql(abort.object_key), abort.created_at or now
+
+
+def _gone(session_id: str) -> StoreError:
+    return StoreError(
+        f"session {session_id} is not in the store", hint="it was deleted meanwhile; start the upload again"
+    )
+
+
+def _delete(connection: sqlite3.Connection, session_id: str) -> bool:
+    return connection.execute("DELETE FROM sessions WHERE session_id = ?", (to_sql(session_id),)).rowcount > 0
+
+
+def _drop_parts_of_other_upload(connection: sqlite3.Connection, session_id: str, upload_id: str) -> None:
+    connection.execute(
+        "DELETE FROM parts WHERE session = (SELECT id FROM sessions WHERE session_id = ? AND upload_id <> ?)",
+        (to_sql(session_id), to_sql(upload_id)),
+    )
+
+
+def _insert_parts(connection: sqlite3.Connection, row_id: int, parts: Iterable[Part]) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO parts (session, number, size, etag, crc64) VALUES (?, ?, ?, ?, ?)",
+        [(row_id, part.number, part.size, to_sql(part.etag), crc_to_sql(part.crc64)) for part in parts],
+    )

@@ -8,36 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 
 from . import runtime
-from .config import Endpoints, UploadConfig, state_directory
-from .drive import Drive, OnTokens, make_drive
+from .core import ClientCore, PathLike
 from .drive.base import Account
 from .drive.names import check_folder_path
-from .errors import ConfigError, CredentialsError, Pan115Error
+from .errors import ConfigError, Pan115Error
 from .frames import history_frame, samples_frame, sessions_frame
 from .job import UploadBatch, UploadJob
-from .models import UploadResult, UploadSession, UploadStatus
+from .models import UploadResult, UploadSession
 from .progress import UploadProgress
-from .store import Store, open_store
-from .tracker import ProgressTracker, get_progress_manager
-from .transfer.engine import Engine
 from .transfer.folder import FolderPlan, PlannedFile, plan_folder
 
-PathLike = str | os.PathLike[str]
 #: Called with progress snapshots, live.
 Watcher = Callable[[UploadProgress], Any]
 
 
-class Pan115Client:
+class Pan115Client(ClientCore):
     """Uploads to one 115 account.
 
     Args:
@@ -59,122 +51,6 @@ class Pan115Client:
         'cookie'
         >>> client.close()
     """
-
-    def __init__(
-        self,
-        user_key: str | None = None,
-        *,
-        access_token: str | None = None,
-        refresh_token: str | None = None,
-        on_tokens: OnTokens | None = None,
-        endpoint: str | None = None,
-        state_dir: PathLike | None = None,
-        config: UploadConfig | None = None,
-        _server_public_key: bytes | None = None,
-    ) -> None:
-        if user_key is None and access_token is None and refresh_token is None:
-            user_key, access_token, refresh_token = _credentials_from_environment()
-        self.config = config or UploadConfig.from_environment()
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-        self._engine_: Engine | None = None
-        self._store_: Store | None = None
-        self._closed = False
-        self._at_close: list[Callable[[], None]] = []
-
-        def build_drive() -> Drive:
-            return make_drive(
-                cookie=user_key,
-                access_token=access_token,
-                refresh_token=refresh_token,
-                on_tokens=on_tokens,
-                endpoints=Endpoints.from_environment(endpoint),
-                config=self.config,
-                server_public_key=_server_public_key,
-            )
-
-        self._build_drive = build_drive
-        self.route = build_drive().route  # credentials of a wrong shape are told here and now
-        self.state_dir = state_directory(state_dir)
-        self._store()
-
-    @classmethod
-    def sandbox(
-        cls,
-        *,
-        state_dir: PathLike | None = None,
-        config: UploadConfig | None = None,
-        route: str = "cookie",
-        **options: Any,
-    ) -> Self:
-        """A client of a local 115 + OSS that runs in this process: no account, no network.
-
-        Args:
-            state_dir: Where its sessions live; a temporary folder, removed at :meth:`close`, if None.
-            config: What uploads may do; without one, calls are not rate-limited.
-            route: ``cookie`` or ``open``.
-            **options: For :class:`pan115kit.sandbox.Sandbox`, e.g. ``bandwidth=5_000_000``.
-
-        Example:
-            >>> with Pan115Client.sandbox() as client:                     # doctest: +SKIP
-            ...     client.upload("movie.mkv", "/影视")["success"]
-            True
-        """
-        from .sandbox import Sandbox
-
-        box = Sandbox(**options)
-        box.start()
-        temporary = None if state_dir else tempfile.mkdtemp(prefix="pan115kit-")
-        try:
-            credentials: dict[str, Any] = (
-                {"user_key": box.cookie}
-                if route == "cookie"
-                else {"access_token": box.access_token, "refresh_token": box.refresh_token}
-            )
-            client = cls(
-                **credentials,
-                endpoint=box.endpoint,
-                state_dir=state_dir or temporary,
-                config=config or UploadConfig.from_environment(api_rate=0.0),
-                _server_public_key=bytes.fromhex(box.ecdh_public_key),
-            )
-        except Pan115Error:
-            box.stop()
-            raise
-        client.local_sandbox = box
-        client._at_close.append(box.stop)
-        if temporary:
-            client._at_close.append(lambda: shutil.rmtree(temporary, ignore_errors=True))
-        return client
-
-    #: The sandbox behind :meth:`sandbox`, or None.
-    local_sandbox: Any = None
-
-    # -- parts -------------------------------------------------------------------------------------------------
-
-    @property
-    def tracker(self) -> ProgressTracker:
-        """Where progress is published; every client of a process shares it."""
-        return get_progress_manager()
-
-    def _store(self) -> Store:
-        if self._store_ is None:
-            self._store_ = open_store(self.state_dir)
-        return self._store_
-
-    @property
-    def _engine(self) -> Engine:
-        if self._closed:
-            raise ConfigError("this client is closed", hint="make a new one")
-        with self._lock:
-            if self._engine_ is None or self._pid != os.getpid():
-                self._pid, self._store_ = os.getpid(), None
-                self._engine_ = Engine(self._build_drive(), self._store(), self.tracker, self.config)
-                runtime.at_exit(self.close)
-                started = self._engine_.loop.submit(self._engine_.start(), fresh_context=True)
-                if not self._engine_.loop.is_current:
-                    started.result(30)
-            return self._engine_
 
     # -- uploading ---------------------------------------------------------------------------------------------
 
@@ -214,12 +90,12 @@ class Pan115Client:
         watch = progress if callable(progress) else None
         job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
         try:
-            with self._shown(progress, [job]):
+            with self.show(progress, [job]):
                 return await job
         except Pan115Error as error:
             if check:
                 raise
-            return self._failed(job, error)
+            return job.failure(error)
 
     def upload(
         self,
@@ -246,12 +122,12 @@ class Pan115Client:
         watch = progress if callable(progress) else None
         job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
         try:
-            with self._shown(progress, [job]):
+            with self.show(progress, [job]):
                 return job.wait(on_interrupt="leave")
         except Pan115Error as error:
             if check:
                 raise
-            return self._failed(job, error)
+            return job.failure(error)
 
     def submit(
         self,
@@ -340,22 +216,27 @@ class Pan115Client:
     def _batch(self, plan: FolderPlan, title: str, priority: int, skip_existing: bool) -> UploadBatch:
         return UploadBatch(self._engine.queue, plan, skip_existing=skip_existing, priority=priority, title=title)
 
-    def _failed(self, job: UploadJob, error: Pan115Error) -> UploadResult:
-        shot = job.progress
-        return UploadResult(
-            success=False,
-            status=shot.status if shot.status is not UploadStatus.PENDING else UploadStatus.FAILED,
-            message=error.zh,
-            file_name=shot.file_name,
-            file_size=shot.file_size,
-            file_path=job.file_path,
-            target_path=shot.target_path,
-            job_id=job.job_id,
-            elapsed_seconds=shot.elapsed_seconds,
-            error_message=str(error),
-        )
+    def result_of(self, job: UploadJob) -> UploadResult:
+        """How an ended job ended, without raising: ``success`` is False for a failure.
 
-    def _shown(self, progress: str | Watcher, jobs: list[UploadJob]) -> contextlib.AbstractContextManager[None]:
+        Args:
+            job: Ended, or held because 115 blocks the account.
+        """
+        try:
+            return job.result()
+        except Pan115Error as error:
+            return job.failure(error)
+
+    def show(self, progress: str | Watcher, jobs: Sequence[UploadJob]) -> contextlib.AbstractContextManager[None]:
+        """Show uploads while a ``with`` block lasts.
+
+        Args:
+            progress: ``auto``, ``panel``, ``tqdm`` or ``none``.
+            jobs: What to show.
+
+        Raises:
+            ConfigError: ``progress`` is none of these.
+        """
         if callable(progress) or progress == "none":
             return contextlib.nullcontext()
         from .notebook.bars import show
@@ -476,64 +357,6 @@ class Pan115Client:
         """
         engine = self._engine
         return await runtime.wait_async(engine.loop.submit(engine.drive.account()))
-
-    # -- ending ------------------------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """Stop uploads (their sessions are kept) and let go of everything; again is no more."""
-        if self._closed:
-            return
-        self._closed = True
-        with self._lock:
-            engine, self._engine_ = self._engine_, None
-        if engine is not None and self._pid == os.getpid() and engine.loop.alive:
-            closing = engine.loop.submit(engine.close(), fresh_context=True)
-            if not engine.loop.is_current:
-                closing.result(15)
-        if self._store_ is not None:
-            self._store_.close()
-            self._store_ = None
-        for function in self._at_close:
-            function()
-
-    async def aclose(self) -> None:
-        """As :meth:`close`, without blocking the caller's loop."""
-        import asyncio
-
-        await asyncio.to_thread(self.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        where = " sandbox" if self.local_sandbox is not None else ""
-        return f"<Pan115Client{where} route={self.route} state_dir={str(self.state_dir)!r}>"
-
-
-def _credentials_from_environment() -> tuple[str | None, str | None, str | None]:
-    cookie, access, refresh = (
-        os.environ.get(name) or None for name in ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN")
-    )
-    if cookie and (access or refresh):
-        raise CredentialsError(
-            "PAN115_COOKIE and PAN115_ACCESS_TOKEN are both set", hint="unset one, or pass credentials as arguments"
-        )
-    if not (cookie or access or refresh):
-        raise CredentialsError(
-            "no credentials",
-            hint="pass user_key=, or access_token= and refresh_token=, or set PAN115_COOKIE; "
-            "Pan115Client.sandbox() needs none",
-        )
-    return cookie, access, refresh
 
 
 def _planned(path: PathLike, folder: str) -> PlannedFile:

@@ -25,6 +25,8 @@ from .transfer.queue import UploadQueue
 
 OnInterrupt = Literal["detach", "leave"]
 
+_UNSUCCESSFUL = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.PAUSED)
+
 
 def _goes_on() -> str:
     return say(
@@ -48,6 +50,11 @@ class UploadJob:
     def __init__(self, queue: UploadQueue, job: Job) -> None:
         self._queue = queue
         self._job = job
+
+    @property
+    def future(self) -> concurrent.futures.Future[UploadResult]:
+        """For :func:`concurrent.futures.wait` and its kin; cancel with :meth:`cancel`."""
+        return self._job.future
 
     @property
     def job_id(self) -> str:
@@ -87,6 +94,26 @@ class UploadJob:
             Pan115Error: What ended it.
         """
         return self.wait(timeout)
+
+    def failure(self, error: Pan115Error) -> UploadResult:
+        """``error`` as a result whose ``success`` is False."""
+        shot = self.progress
+        return UploadResult(
+            success=False,
+            status=shot.status if shot.status in _UNSUCCESSFUL else UploadStatus.FAILED,
+            message=error.zh,
+            file_name=shot.file_name,
+            file_size=shot.file_size,
+            sha1=self._job.upload.sha1,
+            file_path=self.file_path,
+            target_path=shot.target_path,
+            job_id=self.job_id,
+            bytes_sent=self._job.upload.tally.bytes_sent,
+            resumed=self._job.upload.tally.resumed,
+            retries=self._job.upload.tally.retries,
+            elapsed_seconds=shot.elapsed_seconds,
+            error_message=str(error),
+        )
 
     def wait(self, timeout: float | None = None, *, on_interrupt: OnInterrupt = "detach") -> UploadResult:
         """Block until it has ended.

@@ -1,0 +1,345 @@
+"""The terminal face: ``python -m pan115kit upload PATH... --to /dir``, and the commands around it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from . import __version__
+from .client import Pan115Client
+from .config import UploadConfig, state_directory
+from .drive.credentials_file import CredentialStore
+from .errors import CredentialsError, Pan115Error
+from .frames import history_frame, sessions_frame
+from .job import UploadJob
+from .models import UploadResult
+from .store import open_store
+from .store.resume_manager import UploadResumeManager
+from .text import format_bytes, format_duration, format_speed, say
+
+#: Exit codes, as shells know them.
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Without the program's name; ``sys.argv`` if None.
+
+    Returns:
+        The exit code: 0 only if everything asked for was done.
+
+    Example:
+        >>> main(["history", "--json", "--state-dir", "/tmp/pan115kit-doc"])
+        0
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except Pan115Error as error:
+        _say_error(error)
+        return USAGE if isinstance(error, CredentialsError) else FAILED
+    except KeyboardInterrupt as error:
+        print(f"\n{error}" if str(error) else "", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader (head, less) has gone: not an error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pan115kit",
+        description=say(
+            "把文件上传到 115 网盘：秒传、断点续传、实时进度。",
+            "Upload files to the 115 cloud drive: instant upload, resume, live progress.",
+        ),
+    )
+    parser.add_argument("--version", action="version", version=f"pan115kit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _upload_command(commands)
+    _sessions_command(commands)
+    _history_command(commands)
+    _login_command(commands)
+    _serve_command(commands)
+    return parser
+
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help=say("会话与历史的目录", "where sessions and history live (PAN115_STATE_DIR)"),
+    )
+
+
+# -- upload ----------------------------------------------------------------------------------------------------
+
+
+def _upload_command(commands: _Commands) -> None:
+    parser = commands.add_parser("upload", help=say("上传文件或文件夹", "upload files or folders"))
+    parser.add_argument("paths", nargs="+", metavar="PATH")
+    parser.add_argument("--to", default="/", metavar="DIR", help=say("网盘目标目录", "folder on the drive"))
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help=say("每个文件输出一行 JSON", "one JSON object per finished file on stdout"),
+    )
+    parser.add_argument("--no-progress", action="store_true", help=say("不显示进度条", "no bars on stderr"))
+    parser.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help=say("跳过已存在的同名同内容文件", "skip files that are there already"),
+    )
+    parser.add_argument("--part-size", type=int, metavar="BYTES")
+    parser.add_argument("--threshold", type=int, metavar="BYTES", dest="multipart_threshold")
+    parser.add_argument("--files", type=int, metavar="N", help=say("同时上传的文件数", "files at once (default 3)"))
+    parser.add_argument("--limit", type=int, metavar="BYTES_PER_S", help=say("限速", "bandwidth limit"))
+    _common(parser)
+    parser.set_defaults(run=_upload)
+
+
+def _upload(options: argparse.Namespace) -> int:
+    given = {
+        "part_size": options.part_size,
+        "multipart_threshold": options.multipart_threshold,
+        "max_concurrent_uploads": options.files,
+        "bandwidth_limit": options.limit,
+    }
+    config = UploadConfig.from_environment(**{name: value for name, value in given.items() if value is not None})
+    with _stoppable(), _client(options, config) as client:
+        jobs, left_out = _submit(client, options)
+        for path, reason in left_out:
+            print(say(f"跳过 {path}：{reason}", f"skipped {path}: {reason}"), file=sys.stderr)
+        bars = "none" if options.no_progress else "tqdm"
+        try:
+            with client.show(bars, jobs):
+                good = _follow(client, jobs, as_json=options.json)
+        except KeyboardInterrupt:
+            client.close()
+            kept = say(
+                "已停止，会话已保留；再次运行将从断点继续。", "Stopped; sessions are kept: run it again to go on."
+            )
+            raise KeyboardInterrupt(kept) from None
+    return OK if good else FAILED
+
+
+def _submit(client: Pan115Client, options: argparse.Namespace) -> tuple[list[UploadJob], list[tuple[str, str]]]:
+    jobs: list[UploadJob] = []
+    left_out: list[tuple[str, str]] = []
+    for path in options.paths:
+        if os.path.isdir(path):
+            target = f"{options.to.rstrip('/')}/{Path(path).resolve().name}"
+            batch = client.submit_folder(path, target, skip_existing=options.skip_existing)
+            jobs.extend(batch)
+            left_out.extend((skipped.file_path, skipped.reason) for skipped in batch.plan.skipped)
+        else:
+            jobs.append(client.submit(path, options.to, skip_existing=options.skip_existing))
+    return jobs, left_out
+
+
+def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bool:
+    """Tell each file's end as it comes; True if all are on the drive."""
+    good = True
+    waiting = {job.future: job for job in jobs}
+    while waiting:
+        done, _ = concurrent.futures.wait(waiting, timeout=0.2, return_when=concurrent.futures.FIRST_COMPLETED)
+        for future in done:
+            result = client.result_of(waiting.pop(future))
+            good = good and result.success
+            _tell(result, as_json=as_json)
+    return good
+
+
+def _tell(result: UploadResult, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result.to_dict(), ensure_ascii=True), flush=True)
+        return
+    mark = result.status.icon or ("✅" if result.success else "❌")
+    line = f"{mark} {result.file_name}  {result.status.label}"
+    if result.success:
+        line += f"  {format_bytes(result.file_size)}  {format_duration(result.elapsed_seconds)}"
+        if result.bytes_sent and result.elapsed_seconds:
+            line += f"  {format_speed(result.bytes_sent / result.elapsed_seconds)}"
+        line += f"  {say('文件ID', 'file id')}: {result.file_id}"
+    else:
+        line += f"  {result.message}: {result.error_message}"
+    print(line, file=sys.stderr if not result.success else sys.stdout, flush=True)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM stops as Ctrl-C does: sessions are kept, nothing is left half-written."""
+
+    def stop(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _client(options: argparse.Namespace, config: UploadConfig | None = None) -> Pan115Client:
+    """Credentials from the environment, else what ``login --save`` kept."""
+    try:
+        return Pan115Client(state_dir=options.state_dir, config=config)
+    except CredentialsError:
+        kept = CredentialStore(state_directory(options.state_dir)).load()
+        if kept is None or any(os.environ.get(name) for name in ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN")):
+            raise
+        return Pan115Client.from_saved(state_dir=options.state_dir, config=config)
+
+
+# -- sessions and history --------------------------------------------------------------------------------------
+
+
+def _sessions_command(commands: _Commands) -> None:
+    parser = commands.add_parser("sessions", help=say("未完成的上传", "unfinished uploads"))
+    parser.add_argument("--json", action="store_true")
+    _common(parser)
+    parser.set_defaults(run=_sessions)
+    actions = parser.add_subparsers(metavar="ACTION")
+    clean = actions.add_parser("clean", help=say("清理过期会话", "give up old sessions"))
+    clean.add_argument("--days", type=float, default=7.0)
+    _common(clean)
+    clean.set_defaults(run=_clean)
+
+
+def _sessions(options: argparse.Namespace) -> int:
+    store = open_store(options.state_dir)
+    try:
+        rows = store.sessions.list()
+    finally:
+        store.close()
+    if options.json:
+        for row in rows:
+            print(json.dumps(row.to_dict(), ensure_ascii=True))
+        return OK
+    frame = sessions_frame(rows)
+    columns = ["file_name", "target_path", "status", "progress", "uploaded_parts", "total_parts", "updated_at"]
+    print(frame[columns].to_string(index=False) if rows else say("没有未完成的上传", "no unfinished uploads"))
+    return OK
+
+
+def _clean(options: argparse.Namespace) -> int:
+    store = open_store(options.state_dir)
+    try:
+        removed = asyncio.run(UploadResumeManager.of(store).clean_expired_sessions(options.days))
+    finally:
+        store.close()
+    print(
+        say(
+            f"已清理 {removed} 个超过 {options.days:g} 天未更新的会话",
+            f"gave up {removed} sessions untouched for {options.days:g} days",
+        )
+    )
+    return OK
+
+
+def _history_command(commands: _Commands) -> None:
+    parser = commands.add_parser("history", help=say("上传历史", "ended uploads"))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("-n", type=int, default=20, metavar="ROWS")
+    _common(parser)
+    parser.set_defaults(run=_history)
+
+
+def _history(options: argparse.Namespace) -> int:
+    store = open_store(options.state_dir)
+    try:
+        frame = history_frame(store.history.list(options.n))
+    finally:
+        store.close()
+    if options.json:
+        if len(frame):
+            print(frame.to_json(orient="records", lines=True, date_format="iso").strip())
+        return OK
+    columns = ["file_name", "file_size", "target_path", "status", "bytes_sent", "mean_speed_mbps", "finished_at"]
+    print(frame[columns].to_string(index=False) if len(frame) else say("还没有历史", "no history yet"))
+    return OK
+
+
+# -- login and serve -------------------------------------------------------------------------------------------
+
+
+def _login_command(commands: _Commands) -> None:
+    parser = commands.add_parser("login", help=say("扫码登录", "log in with a QR code"))
+    parser.add_argument("--route", choices=("cookie", "open"), default="cookie")
+    parser.add_argument("--app", default=None, help=say("设备类型（cookie）", "device type (cookie route)"))
+    parser.add_argument("--client-id", default=None, help=say("开放平台应用 ID", "app id of the open platform"))
+    parser.add_argument(
+        "--save", choices=("file", "keyring"), help=say("保存凭证", "keep the credentials (0600 file or keyring)")
+    )
+    _common(parser)
+    parser.set_defaults(run=_login)
+
+
+def _login(options: argparse.Namespace) -> int:
+    from .notebook.login import login_in_terminal
+
+    return login_in_terminal(
+        route=options.route,
+        app=options.app,
+        client_id=options.client_id,
+        save=options.save,
+        state_dir=state_directory(options.state_dir),
+    )
+
+
+def _serve_command(commands: _Commands) -> None:
+    parser = commands.add_parser("serve", help=say("REST、WebSocket 与网页", "REST, WebSocket and a live page"))
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8115)
+    parser.add_argument(
+        "--json", action="store_true", help=say("打印一行 {url, token}", "print one line {url, token}")
+    )
+    parser.add_argument(
+        "--root",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help=say("允许上传的本地目录", "local folder that may be uploaded from; repeatable"),
+    )
+    parser.add_argument("--allow-remote", action="store_true", help=say("允许非本机访问", "bind beyond this machine"))
+    _common(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .server import serve_forever
+
+    with _client(options) as client:
+        queue, tracker, store = client.parts
+        serve_forever(
+            queue,
+            tracker,
+            store,
+            host=options.host,
+            port=options.port,
+            token=os.environ.get("PAN115_SERVER_TOKEN") or None,
+            roots=[Path(root) for root in options.root],
+            allow_remote=options.allow_remote,
+            json_line=options.json,
+        )
+    return OK
+
+
+def _say_error(error: Pan115Error) -> None:
+    print(say(f"{error.zh}：{error}", f"error: {error}"), file=sys.stderr)

@@ -1,0 +1,43 @@
+# Every target sets up what it needs: Python >= 3.11 and make are enough.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+FILE ?=
+
+.PHONY: demo test check lab notebooks clean help
+
+help:
+	@echo "make demo [FILE=/path]  upload, kill at 40 %, resume, verify - on a local 115 (no account)"
+	@echo "make test               all checks and tests"
+	@echo "make lab                JupyterLab on the tutorials"
+	@echo "make notebooks          run the tutorials and keep their outputs"
+
+# The stamp is newer than pyproject.toml exactly when the environment has what it asks for.
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pan115kit needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/python -m pan115kit demo $(if $(FILE),--file "$(FILE)")
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: check
+	$(BIN)/python -m pytest
+
+lab: $(VENV)/.installed
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(VENV)/.installed
+	$(BIN)/python notebooks/execute.py
+
+clean:
+	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,6 +1,6 @@
 """A limit in bytes per second over all uploads together, changeable while they run.
 
-:class:`Allowance` is the arithmetic, with the clock passed in; :class:`Bandwidth` lets the uploads wait for it in turn.
+:class:`Allowance` is the arithmetic, with the clock passed in; :class:`Bandwidth` lets the uploads wait in turn.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+
+from ..errors import ConfigError
 
 #: Bytes granted at one turn, so that an upload with large pieces gets no more than one with small ones.
 _TURN = 64 << 10
@@ -41,7 +43,7 @@ class Allowance:
         self.balance += max(now - self.updated, 0.0) * self.rate
         self.balance = min(self.balance, self.rate * _SLACK)
         self.updated = now
-        return max(-self.balance / self.rate, 0.0)
+        return max(0.0, -self.balance / self.rate)
 
     def spend(self, count: int) -> None:
         """``count`` bytes go."""
@@ -50,9 +52,9 @@ class Allowance:
 
     def set_rate(self, rate: float | None, now: float) -> None:
         """Go on with another rate.  What was saved or owed at the old one weighs as many seconds as before."""
-        seconds = -self.wait(now)
+        self.wait(now)
         if self.rate is not None and rate is not None:
-            self.balance = seconds * rate
+            self.balance *= rate / self.rate
         else:
             self.balance = 0.0
         self.rate = rate
@@ -105,6 +107,7 @@ class Bandwidth:
         if self._limit is None and not self._waiting:
             return
         self._loop = asyncio.get_running_loop()
+        self._follow_limit(self._loop.time())
         while count > 0 and self._limit is not None:
             granted = min(count, self._allowance.turn())
             count -= granted
@@ -130,8 +133,7 @@ class Bandwidth:
             self._timer.cancel()
             self._timer = None
         now = self._loop.time()
-        if self._allowance.rate != self._limit:
-            self._allowance.set_rate(self._limit, now)
+        self._follow_limit(now)
         while self._waiting:
             wait = self._allowance.wait(now)
             if wait > 0:
@@ -141,3 +143,15 @@ class Bandwidth:
             if not future.done():
                 self._allowance.spend(count)
                 future.set_result(None)
+
+    def _follow_limit(self, now: float) -> None:
+        """The limit may have been set from another thread; the arithmetic is done on the loop only."""
+        limit = self._limit
+        if self._allowance.rate != limit:
+            self._allowance.set_rate(limit, now)
+
+
+def _checked(limit: int | None) -> int | None:
+    if limit is not None and limit <= 0:
+        raise ConfigError(f"bandwidth limit {limit} is not positive", hint="use None for no limit")
+    return limit

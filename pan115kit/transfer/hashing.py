@@ -1,7 +1,7 @@
 """The SHA-1 of a whole file: 115's identity of it, needed before the first request (protocol §0).
 
-Hashed in a thread (OpenSSL lets go of the GIL, 1.7 GB/s with a 1 MiB buffer), with progress, and remembered where that
-is safe.
+Hashed in a thread (OpenSSL lets go of the GIL, 1.7 GB/s with a 1 MiB buffer), with progress, and remembered where
+that is safe.
 """
 
 from __future__ import annotations

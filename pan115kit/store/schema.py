@@ -37,7 +37,10 @@ MIGRATIONS: list[tuple[str, ...]] = [
             job_id TEXT NOT NULL,
             created_at REAL NOT NULL,
             updated_at REAL NOT NULL,
-            error_message TEXT
+            error_message TEXT,
+            part_count INTEGER NOT NULL DEFAULT 0,
+            part_bytes INTEGER NOT NULL DEFAULT 0,
+            last_part INTEGER NOT NULL DEFAULT 0
         )""",
         "CREATE INDEX sessions_by_time ON sessions (updated_at)",
         """CREATE TABLE parts (

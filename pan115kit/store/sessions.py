@@ -17,7 +17,7 @@ from ..models import Part, UploadSession
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
 from .leases import LeaseOwner, LeaseStore
-from .rows import COLUMNS, COUNTED, SELECT, SELECT_ONE, UPSERT, decode, encode
+from .rows import COLUMNS, COUNTED, SELECT, UPSERT, decode, encode
 
 SECONDS_PER_DAY = 86_400
 
@@ -110,7 +110,7 @@ class SessionStore:
         """One session, or None."""
 
         def find(connection: sqlite3.Connection) -> UploadSession | None:
-            query = f"{SELECT_ONE} WHERE s.session_id = ?1"
+            query = f"{SELECT} WHERE s.session_id = ?"
             row = connection.execute(query, (to_sql(session_id),)).fetchone()
             return None if row is None else decode(row)
 
@@ -164,7 +164,7 @@ class SessionStore:
         """
 
         def add(connection: sqlite3.Connection) -> None:
-            _insert_parts(connection, self._touch(connection, session_id), [part])
+            _add_part(connection, self._touch(connection, session_id), part)
 
         self._database.write(add)
 
@@ -178,8 +178,9 @@ class SessionStore:
 
         def replace(connection: sqlite3.Connection) -> None:
             row_id = self._touch(connection, session_id)
-            connection.execute("DELETE FROM parts WHERE session = ?", (row_id,))
-            _insert_parts(connection, row_id, wanted)
+            _clear_parts(connection, row_id)
+            for part in wanted:
+                _add_part(connection, row_id, part)
 
         self._database.write(replace)
 
@@ -319,14 +320,26 @@ def _delete(connection: sqlite3.Connection, session_id: str) -> bool:
 
 
 def _drop_parts_of_other_upload(connection: sqlite3.Connection, session_id: str, upload_id: str) -> None:
+    query = "SELECT id FROM sessions WHERE session_id = ? AND upload_id <> ?"
+    for (row_id,) in connection.execute(query, (to_sql(session_id), to_sql(upload_id))).fetchall():
+        _clear_parts(connection, row_id)
+
+
+def _clear_parts(connection: sqlite3.Connection, row_id: int) -> None:
+    connection.execute("DELETE FROM parts WHERE session = ?", (row_id,))
+    connection.execute("UPDATE sessions SET part_count = 0, part_bytes = 0, last_part = 0 WHERE id = ?", (row_id,))
+
+
+def _add_part(connection: sqlite3.Connection, row_id: int, part: Part) -> None:
+    """Put one part in place and keep the session's three figures in step with it."""
+    key = (row_id, part.number)
+    before = connection.execute("SELECT size FROM parts WHERE session = ? AND number = ?", key).fetchone()
     connection.execute(
-        "DELETE FROM parts WHERE session = (SELECT id FROM sessions WHERE session_id = ? AND upload_id <> ?)",
-        (to_sql(session_id), to_sql(upload_id)),
-    )
-
-
-def _insert_parts(connection: sqlite3.Connection, row_id: int, parts: Iterable[Part]) -> None:
-    connection.executemany(
         "INSERT OR REPLACE INTO parts (session, number, size, etag, crc64) VALUES (?, ?, ?, ?, ?)",
-        [(row_id, part.number, part.size, to_sql(part.etag), crc_to_sql(part.crc64)) for part in parts],
+        (*key, part.size, to_sql(part.etag), crc_to_sql(part.crc64)),
+    )
+    connection.execute(
+        "UPDATE sessions SET part_count = part_count + ?, part_bytes = part_bytes + ?, last_part = max(last_part, ?) "
+        "WHERE id = ?",
+        (before is None, part.size - (before[0] if before else 0), part.number, row_id),
     )

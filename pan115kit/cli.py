@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from . import __version__
+from . import __version__, demo
 from .client import Pan115Client
 from .config import UploadConfig, state_directory
 from .drive.credentials_file import CredentialStore
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _history_command(commands)
     _login_command(commands)
     _serve_command(commands)
+    _demo_command(commands)
     return parser
 
 
@@ -339,6 +340,12 @@ def _serve(options: argparse.Namespace) -> int:
             json_line=options.json,
         )
     return OK
+
+
+def _demo_command(commands: _Commands) -> None:
+    parser = commands.add_parser("demo", help=say("本地演示（无需账号）", "the whole story on a local sandbox"))
+    parser.add_argument("--file", metavar="PATH")
+    parser.set_defaults(run=lambda options: demo.run(options.file))
 
 
 def _say_error(error: Pan115Error) -> None:

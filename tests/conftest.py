@@ -1,0 +1,49 @@
+"""What every test may rely on: no leftovers of others, and none of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pan115kit import config, runtime, tracker
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's credentials, settings or state, nor another test's uploads."""
+    for name in list(os.environ):
+        if name.startswith("PAN115_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PAN115_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("PAN115_LANG", "en")
+    monkeypatch.setattr(tracker, "_shared", None)
+    monkeypatch.setattr(config, "_warned_about_parts", False)
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks() -> Iterator[None]:
+    """A thread that outlives its test, or a task left on the kit's loops, fails the test."""
+    before = set(threading.enumerate())
+    yield
+    for thread in list(runtime._threads.values()):
+        left = [task for task in _tasks(thread) if not task.done()]
+        assert not left, f"tasks left on {thread.name}: {left}"
+    runtime.shutdown()
+    late = [t for t in threading.enumerate() if t not in before and not _ends(t)]
+    assert not late, f"threads left behind: {late}"
+
+
+def _tasks(thread: runtime.LoopThread) -> set[object]:
+    import asyncio
+
+    return set(asyncio.all_tasks(thread.loop)) if thread.alive else set()
+
+
+def _ends(thread: threading.Thread) -> bool:
+    """Some threads are just about to end."""
+    thread.join(2)
+    return not thread.is_alive()

@@ -1,0 +1,131 @@
+"""The pure decisions of an upload: a wrong one sends bytes twice, or completes a broken object."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pan115kit import errors
+from pan115kit.config import GIB, MAX_PART_SIZE, MAX_PARTS, MIB, MIN_PART_SIZE
+from pan115kit.models import Part
+from pan115kit.transfer.decide import (
+    LARGEST_GROWN_PART,
+    Remedy,
+    Start,
+    backoff,
+    count_parts,
+    grown_part_size,
+    part_size_for,
+    plan_resume,
+    remedy_for,
+    same_part,
+)
+
+sizes = st.integers(0, 200 * 1024 * GIB)
+part_sizes = st.integers(MIN_PART_SIZE, MAX_PART_SIZE)
+
+
+@given(st.integers(1, MAX_PARTS * MAX_PART_SIZE), part_sizes, st.integers(0, MAX_PARTS - 1))
+def test_the_parts_cover_the_file_and_oss_takes_them(size: int, wanted: int, done: int) -> None:
+    """A plan with 10,001 parts fails after hours of upload."""
+    assume(size <= (MAX_PARTS - done) * MAX_PART_SIZE)
+    part = part_size_for(size, wanted, done_parts=done)
+    count = count_parts(size, part)
+    assert wanted <= part <= MAX_PART_SIZE
+    assert done + count <= MAX_PARTS
+    assert (count - 1) * part < size <= count * part
+
+
+def test_a_115_gib_file_fits_although_10_mib_parts_would_not_do() -> None:
+    """The largest file a VIP may upload (protocol §4.5)."""
+    assert part_size_for(123_480_309_760, 10 * MIB) == 12 * MIB
+
+
+def test_what_cannot_fit_is_told_before_anything_is_sent() -> None:
+    with pytest.raises(errors.FileTooLargeError):
+        part_size_for(MAX_PARTS * MAX_PART_SIZE + 1, MIB)
+    with pytest.raises(errors.FileTooLargeError):
+        part_size_for(1, MIB, done_parts=MAX_PARTS)
+
+
+@given(part_sizes, st.floats(0, 1e4), st.floats(0, 1e4), st.integers(0, 1 << 45))
+def test_a_part_grows_at_most_to_the_cap_and_never_shrinks(
+    current: int, sending: float, waiting: float, left: int
+) -> None:
+    """A huge part costs a huge repeat when the line drops."""
+    grown = grown_part_size(current, sending, waiting, left)
+    assert grown >= current
+    assert grown <= max(current, LARGEST_GROWN_PART)
+
+
+def listed(*part_sizes: int) -> list[Part]:
+    return [Part(n, size, "E") for n, size in enumerate(part_sizes, 1)]
+
+
+@given(st.lists(st.integers(MIN_PART_SIZE, 64 * MIB), max_size=30), st.integers(0, 1 << 32))
+def test_a_resume_goes_on_exactly_behind_what_is_there(there: list[int], rest: int) -> None:
+    """One byte off is another file."""
+    size = sum(there) + rest
+    plan = plan_resume(size, listed(*there))
+    assert plan.offset == sum(there)
+    assert len(plan.parts) == len(there)
+    assert plan.start is (Start.COMPLETE if rest == 0 and there else Start.CONTINUE)
+
+
+def test_the_listing_may_come_in_any_order() -> None:
+    parts = listed(MIB, MIB, 5)
+    assert plan_resume(2 * MIB + 5, parts[::-1]).start is Start.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("parts", "size"),
+    [
+        ([Part(1, MIB, "A"), Part(3, MIB, "C")], 4 * MIB),
+        ([Part(2, MIB, "A")], 4 * MIB),
+        (listed(MIB, MIB), MIB),
+        (listed(MIN_PART_SIZE - 1), MIB),
+        (listed(5, MIB), MIB + 5),
+    ],
+    ids=["gap", "first missing", "more than the file", "too small to go on", "small part in the middle"],
+)
+def test_parts_that_cannot_become_this_file_are_not_continued(parts: list[Part], size: int) -> None:
+    assert plan_resume(size, parts).start is Start.ABORT_AND_RESTART
+
+
+def test_a_dead_upload_id_begins_anew() -> None:
+    assert plan_resume(5, None).start is Start.FRESH
+
+
+def test_same_part_wants_number_size_and_content() -> None:
+    part = Part(1, 5, "AB", 7)
+    assert same_part(part, Part(1, 5, "ab", None))
+    assert not same_part(part, Part(2, 5, "AB", 7))
+    assert not same_part(part, Part(1, 6, "AB", 7))
+    assert not same_part(part, Part(1, 5, "AB", 8))
+    assert not same_part(Part(1, 5, "AB"), Part(1, 5, ""))
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (errors.PartAlreadyExistError("x"), Remedy.ASK),
+        (errors.PartNotSequentialError("x"), Remedy.ASK),
+        (errors.NetworkError("x"), Remedy.ASK),
+        (errors.OssError("x", status=500, retryable=True), Remedy.ASK),
+        (errors.OssError("x", status=400, code="InvalidPart"), Remedy.ASK),
+        (errors.NoSuchUploadError("x"), Remedy.RESTART),
+        (errors.ChecksumMismatchError("x"), Remedy.RESTART),
+        (errors.OssError("x", status=400, code="InvalidDigest"), Remedy.GIVE_UP),
+        (errors.FileChangedError("x"), Remedy.GIVE_UP),
+        (errors.LoginError("x"), Remedy.GIVE_UP),
+        (errors.AccountBlockedError("x"), Remedy.GIVE_UP),
+    ],
+)
+def test_every_error_of_a_part_has_its_remedy(error: errors.Pan115Error, remedy: Remedy) -> None:
+    assert remedy_for(error) is remedy
+
+
+@given(st.integers(1, 10_000), st.floats(0.01, 10), st.floats(0.01, 100), st.floats(0, 0.999))
+def test_waits_grow_to_the_cap_and_not_beyond(attempt: int, base: float, cap: float, chance: float) -> None:
+    wait = backoff(attempt, base, cap, lambda: chance)
+    assert 0 < wait <= cap
+    assert wait <= base * 2.0 ** min(attempt - 1, 60) + 1e-9

@@ -13,6 +13,7 @@ from ..errors import ClientOutdatedError, DriveError, DriveProtocolError
 from ..models import OssToken, UploadTicket
 from .base import FileClaim, Instant, NeedsUpload, SecondCheck
 from .codes import as_int, error_for
+from .pickcode import file_id_of
 
 #: The inner codes that mean a status, where an answer carries only the code (protocol §3.1).
 _STATUS_BY_CODE = {700: 6, 701: 7, 702: 8}
@@ -174,7 +175,9 @@ def id_text(value: object) -> str:
 
 
 def _file_id(reply: Mapping[str, Any]) -> str:
-    return id_text(reply.get("file_id")) or id_text(reply.get("fileid"))
+    """The cookie route names an instant file by its pick_code only; the id is written in there (protocol §11.4)."""
+    given = id_text(reply.get("file_id")) or id_text(reply.get("fileid"))
+    return given or file_id_of(pick_code_of(reply))
 
 
 def _text(reply: Mapping[str, Any], name: str) -> str:

@@ -19,12 +19,11 @@ from ..errors import (
     TargetError,
 )
 from ..models import OssToken, UploadTicket
-from .answers import id_text, read_init, read_ticket, read_token
+from .answers import id_text, read_ticket, read_token
 from .base import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
 from .cipher import ClientCipher, make_signature, make_token
 from .codes import as_int, error_for, read_object
 from .http import ApiClient
-from .pickcode import file_id_of
 from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo, check_size
 
 _NEEDED = ("UID", "CID", "SEID")
@@ -132,7 +131,7 @@ class CookieDrive(RouteDrive):
 
     # -- upload ------------------------------------------------------------------------------------------------
 
-    async def _init(self, claim: FileClaim, signed: SignedRange | None) -> Instant | NeedsUpload | SecondCheck:
+    async def _ask_init(self, claim: FileClaim, signed: SignedRange | None) -> dict[str, Any]:
         user_id = (await self.account()).user_id
         t = int(self._api.timing.wall())
         form = self._init_form(user_id, claim, signed, t)
@@ -143,11 +142,7 @@ class CookieDrive(RouteDrive):
             content=self._cipher.encrypt(urlencode(form).encode()),
             headers=self._headers() | {"Content-Type": "application/x-www-form-urlencoded"},
         )
-        answer = read_init(self._open_reply(body), claim)
-        if isinstance(answer, Instant):
-            # The answer names an instant file by its pick_code only; the id is written in there (protocol §11.4).
-            return Instant(answer.file_id or file_id_of(answer.pick_code), answer.pick_code)
-        return answer
+        return self._open_reply(body)
 
     def _init_form(self, user_id: str, claim: FileClaim, signed: SignedRange | None, t: int) -> dict[str, str | int]:
         """The form of protocol §2.3; ``t`` is in seconds and the same in form, token and ``k_ec``."""

@@ -104,7 +104,9 @@ class Breaker:
         self._until = 0.0
 
     def trip(self, cause: AccountBlockedError, *, now: float) -> None:
-        """Open it for :data:`BLOCK_SECONDS`."""
+        """Open it for :data:`BLOCK_SECONDS`; calls refused by the open breaker itself do not lengthen that."""
+        if self._cause is not None and now < self._until:
+            return
         self._cause = cause
         self._until = now + BLOCK_SECONDS
 

@@ -8,8 +8,8 @@ from typing import Any
 from ..config import Endpoints, UploadConfig
 from ..errors import AccessTokenError, CredentialsError, DriveProtocolError, LoginError, TargetError
 from ..models import OssToken, UploadTicket
-from .answers import id_text, one_object, read_init, read_ticket, read_token
-from .base import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
+from .answers import id_text, one_object, read_ticket, read_token
+from .base import Account, FileClaim, RemoteFile, SignedRange
 from .codes import as_int
 from .http import ApiClient
 from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo
@@ -81,7 +81,7 @@ class OpenDrive(RouteDrive):
 
     # -- upload ------------------------------------------------------------------------------------------------
 
-    async def _init(self, claim: FileClaim, signed: SignedRange | None) -> Instant | NeedsUpload | SecondCheck:
+    async def _ask_init(self, claim: FileClaim, signed: SignedRange | None) -> dict[str, Any]:
         form: dict[str, str | int] = {
             "file_name": claim.file_name,
             "file_size": claim.file_size,
@@ -97,8 +97,7 @@ class OpenDrive(RouteDrive):
             }
         # An empty file's size is sent, empty texts are not (protocol §3.1).
         form = {name: value for name, value in form.items() if value != ""}
-        reply = await self._ask("POST", "/open/upload/init", form=form)
-        return read_init(_data(reply), claim)
+        return _data(await self._ask("POST", "/open/upload/init", form=form))
 
     async def _oss_token(self) -> OssToken:
         data = _data(await self._ask("GET", "/open/upload/get_token"))

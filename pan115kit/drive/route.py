@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..config import Endpoints, UploadConfig
 from ..errors import (
@@ -19,7 +20,7 @@ from ..errors import (
 )
 from ..models import UploadTicket
 from ..text import format_bytes
-from .answers import SIG_INVALID
+from .answers import SIG_INVALID, read_init
 from .base import Account, Drive, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
 from .http import ApiClient, is_http_status, may_have_arrived
 from .names import check_folder_path, folder_names, shorten_file_name
@@ -61,7 +62,7 @@ class RouteDrive(Drive):
     async def _ask_account(self) -> Account: ...
 
     @abc.abstractmethod
-    async def _init(self, claim: FileClaim, signed: SignedRange | None) -> Instant | NeedsUpload | SecondCheck: ...
+    async def _ask_init(self, claim: FileClaim, signed: SignedRange | None) -> dict[str, Any]: ...
 
     @abc.abstractmethod
     async def _resume(self, pick_code: str, claim: FileClaim) -> UploadTicket | None: ...
@@ -97,15 +98,20 @@ class RouteDrive(Drive):
             nonlocal proof, in_doubt
             if in_doubt and (found := await self._already_there(claim)) is not None:
                 return found
-            in_doubt = False
+            in_doubt = answered = False
             try:
-                return await self._init_or_again(claim, proof)
+                reply = await self._ask_init(claim, proof)
+                answered = True
+                return read_init(reply, claim)
             except (NetworkError, DriveError) as error:
                 # An instant upload whose reply is lost has made its file: asking again would make a second one.
-                in_doubt = may_have_arrived(error)
-                if error.code == SIG_INVALID:
-                    proof = None  # the whole init anew, the second check included (protocol §2.3)
-                raise
+                in_doubt = not answered and may_have_arrived(error)
+                refused = proof is not None and isinstance(error, VerificationError)
+                if refused or error.code == SIG_INVALID:
+                    proof = None  # from the beginning, so that 115 names a range again (protocol §2.3)
+                if not refused:
+                    raise
+            return await attempt()
 
         return await self._api.retrying(attempt)
 
@@ -153,17 +159,6 @@ class RouteDrive(Drive):
         await self._api.close()
 
     # -- parts of the above ------------------------------------------------------------------------------------
-
-    async def _init_or_again(
-        self, claim: FileClaim, signed: SignedRange | None
-    ) -> Instant | NeedsUpload | SecondCheck:
-        """One init; where 115 did not like the proof (700, 702), one more from the beginning."""
-        try:
-            return await self._init(claim, signed)
-        except VerificationError:
-            if signed is None:
-                raise
-            return await self._init(claim, None)
 
     async def _already_there(self, claim: FileClaim) -> Instant | None:
         """The file, if it is among the newest of its folder already."""

@@ -1,0 +1,115 @@
+"""A scripted 115 and a clock that only sleeps move, for the tests of ``pan115kit.drive``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+
+from pan115kit.config import Endpoints, UploadConfig
+from pan115kit.drive.cipher import ServerCipher
+from pan115kit.drive.codes import Route
+from pan115kit.drive.http import ApiClient, Timing
+
+Reply = httpx.Response | Exception | dict[str, Any] | Callable[[httpx.Request], Any]
+
+COOKIE = "UID=100000001_A1_1700000000; CID=5e2c81f0aa; SEID=77cc00dd11; KID=0ddba11cafe"
+USER_KEY = "0123456789abcdef0123456789abcdef01234567"
+ENDPOINTS = Endpoints.at("http://115.test")
+CONFIG = UploadConfig(api_rate=0, retries=3)
+SERVER = ServerCipher(115)
+NOW = 1_700_000_000.0
+
+
+class FakeTime:
+    """Moves only when something sleeps."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.sleeps: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+    @property
+    def timing(self) -> Timing:
+        return Timing(clock=lambda: self.now, wall=lambda: self.now, sleep=self.sleep, random=lambda: 1.0)
+
+
+class Scripted115:
+    """Answers each path with its replies in turn, the last one for ever; remembers what was asked."""
+
+    def __init__(self, **routes: Reply | list[Reply]) -> None:
+        self.routes: dict[str, list[Reply]] = {}
+        self.requests: list[httpx.Request] = []
+        self.time = FakeTime()
+        for path, replies in routes.items():
+            self.on(path, replies)
+
+    def on(self, path: str, replies: Reply | list[Reply]) -> None:
+        self.routes[path] = replies if isinstance(replies, list) else [replies]
+
+    def api(self, route: Route = "cookie", config: UploadConfig = CONFIG) -> ApiClient:
+        transport = httpx.MockTransport(self.answer)
+        return ApiClient(config, route=route, transport=transport, timing=self.time.timing)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        replies = self.routes.get(request.url.path)
+        if replies is None:
+            return httpx.Response(404, text="no such path in the script")
+        reply: Any = replies.pop(0) if len(replies) > 1 else replies[0]
+        if callable(reply):
+            reply = reply(request)
+            if hasattr(reply, "__await__"):
+                reply = await reply
+        if isinstance(reply, Exception):
+            raise reply
+        return reply if isinstance(reply, httpx.Response) else httpx.Response(200, json=reply)
+
+    def paths(self) -> list[str]:
+        return [request.url.path for request in self.requests]
+
+    def forms(self, path: str) -> list[dict[str, str]]:
+        return [form_of(request.content) for request in self.requests if request.url.path == path]
+
+    def init_forms(self) -> list[dict[str, str]]:
+        """The decrypted forms of initupload."""
+        return [open_init(r) for r in self.requests if r.url.path == "/4.0/initupload.php"]
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+
+
+def open_init(request: httpx.Request) -> dict[str, str]:
+    return form_of(SERVER.open_request(request.url.params["k_ec"]).decrypt_request(request.content))
+
+
+def encrypted(reply: dict[str, Any], status: int = 200) -> Callable[[httpx.Request], httpx.Response]:
+    """A reply as initupload sends it, for whoever asked."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        channel = SERVER.open_request(request.url.params["k_ec"])
+        return httpx.Response(status, content=channel.encrypt_reply(json.dumps(reply).encode()))
+
+    return answer
+
+
+def html(status: int = 200) -> httpx.Response:
+    return httpx.Response(status, html="<!DOCTYPE html><html><body>errors.example</body></html>")
+
+
+CALLBACK = {"callback": '{"callbackUrl":"http:\\/\\/uplb"}', "callback_var": '{"x:pick_code":"p"}'}
+UPLOAD_INFO = {
+    "state": True,
+    "errno": 0,
+    "error": "",
+    "user_id": 100000001,
+    "userkey": USER_KEY,
+    "size_limit": 123480309760,
+}

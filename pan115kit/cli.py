@@ -22,6 +22,7 @@ from .errors import CredentialsError, Pan115Error
 from .frames import history_frame, sessions_frame
 from .job import UploadJob
 from .models import UploadResult
+from .signin import sign_in
 from .store import open_store
 from .store.resume_manager import UploadResumeManager
 from .text import format_bytes, format_duration, format_speed, say
@@ -293,15 +294,16 @@ def _login_command(commands: _Commands) -> None:
 
 
 def _login(options: argparse.Namespace) -> int:
-    from .notebook.login import login_in_terminal
-
-    return login_in_terminal(
-        route=options.route,
-        app=options.app,
-        client_id=options.client_id,
-        save=options.save,
-        state_dir=state_directory(options.state_dir),
+    asyncio.run(
+        sign_in(
+            route=options.route,
+            app=options.app,
+            client_id=options.client_id,
+            save=options.save,
+            state_dir=state_directory(options.state_dir),
+        )
     )
+    return OK
 
 
 def _serve_command(commands: _Commands) -> None:

@@ -24,6 +24,8 @@ from ..models import Part
 
 #: Growing parts stop here: one lost part should never cost more than this many bytes.
 LARGEST_GROWN_PART = 32 * MIB
+#: Seconds of waiting for an answer below which a line counts as near and parts stay as they are.
+NEAR = 0.02
 
 
 def part_size_for(size: int, wanted: int, *, done_parts: int = 0) -> int:
@@ -84,7 +86,7 @@ def grown_part_size(current: int, sending: float, waiting: float, bytes_left: in
         10
     """
     total = sending + waiting
-    if total <= 0 or waiting / total <= 0.03 or current * 2 > LARGEST_GROWN_PART or bytes_left < 4 * current:
+    if waiting < NEAR or waiting / total <= 0.03 or current * 2 > LARGEST_GROWN_PART or bytes_left < 4 * current:
         return current
     return current * 2
 

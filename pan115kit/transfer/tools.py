@@ -46,13 +46,11 @@ class Folders:
         async with self._locks.setdefault(path, asyncio.Lock()):
             if path in self._known:
                 return self._known[path]
-            found = await self._drive.find_folder(path)
+            found = await (self._drive.make_folders(path) if create else self._drive.find_folder(path))
             if found is None:
-                if not create:
-                    raise TargetError(
-                        f"there is no folder {path} on the drive", hint="make it first, or allow create_target"
-                    )
-                found = await self._drive.make_folders(path)
+                raise TargetError(
+                    f"there is no folder {path} on the drive", hint="make it first, or allow create_target"
+                )
             self._known[path] = found
             return found
 

@@ -1,0 +1,359 @@
+"""The sandbox itself: starts, stops, shows what happened, makes things go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ..errors import ConfigError
+from .faults import Fault, FaultKind
+from .state import Dials
+from .story import RequestRecord
+from .views import DriveFile, UnfinishedUpload, all_files, all_uploads
+
+if TYPE_CHECKING:
+    from .server import ServerThread
+    from .world import World
+
+
+class Sandbox:
+    """A local 115 and OSS: real HTTP on a loopback port, no account needed.
+
+    As strict as the real ones where uploads depend on it: signatures, order of parts, checksums, callback, life of
+    the STS keys (protocol §4, §11).  Runs on its own thread, so it serves sync and async code alike.
+
+    Args:
+        data_dir: Where it keeps objects, the drive and credentials; what is there goes on.  None: a temporary
+            folder that goes with the sandbox.
+        host: Address to listen on.
+        port: 0 for any free one.
+        sts_life: Seconds that OSS keys live.
+        latency_ms: Milliseconds every request waits.
+        bandwidth: Bytes per second into OSS; None for no limit.
+        **dials: See :class:`~pan115kit.sandbox.state.Dials`.
+
+    Raises:
+        ConfigError: No such dial.
+
+    Example:
+        >>> with Sandbox() as sandbox:
+        ...     sandbox.endpoint.startswith("http://127.0.0.1:"), sandbox.files()
+        (True, [])
+    """
+
+    def __init__(
+        self,
+        data_dir: str | Path | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        sts_life: float = 3600.0,
+        latency_ms: float = 0.0,
+        bandwidth: float | None = None,
+        **dials: Any,
+    ) -> None:
+        self._data_dir = Path(data_dir) if data_dir is not None else None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._host, self._port = host, port
+        try:
+            self._dials = Dials(sts_life=sts_life, latency_ms=latency_ms, bandwidth=bandwidth, **dials)
+        except TypeError as error:
+            raise ConfigError(f"the sandbox does not know this: {error}") from None
+        self._server: ServerThread | None = None
+
+    def __repr__(self) -> str:
+        where = self.endpoint if self._server is not None else "stopped"
+        return f"<Sandbox {where}>"
+
+    # -- life
+
+    def start(self) -> Self:
+        """Serve.
+
+        Raises:
+            ConfigError: uvicorn or starlette is not installed.
+            OSError: The port is taken.
+        """
+        if self._server is None:
+            thread_class = _server_class()
+            server = thread_class(self._folder(), self._dials, self._host, self._port)
+            server.start()
+            self._server, self._port = server, server.port
+        return self
+
+    def stop(self) -> None:
+        """Cut connections and end; a temporary folder goes."""
+        self._halt()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    def restart(self, downtime: float = 0.0) -> None:
+        """Die and come back at the same address after ``downtime`` seconds, with what was on disk.
+
+        Example:
+            >>> with Sandbox() as sandbox:
+            ...     before = sandbox.cookie
+            ...     sandbox.restart()
+            ...     sandbox.cookie == before
+            True
+        """
+        self._halt()
+        time.sleep(downtime)
+        self.start()
+
+    def _halt(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def _folder(self) -> Path:
+        if self._data_dir is not None:
+            return self._data_dir
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="pan115kit-sandbox-")
+        return Path(self._temporary.name)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    @property
+    def _world(self) -> World:
+        if self._server is None:
+            raise ConfigError("the sandbox is not running", hint="with Sandbox() as sandbox: …")
+        return self._server.world
+
+    # -- what a client needs
+
+    @property
+    def endpoint(self) -> str:
+        """``http://host:port``: every 115 host and OSS."""
+        return self._world.address
+
+    @property
+    def cookie(self) -> str:
+        """A cookie that is logged in."""
+        return self._world.accounts.cookie
+
+    @property
+    def access_token(self) -> str:
+        """The Open API access token handed out last."""
+        return self._world.accounts.tokens.access_token
+
+    @property
+    def refresh_token(self) -> str:
+        """The refresh token that belongs to it."""
+        return self._world.accounts.tokens.refresh_token
+
+    @property
+    def ecdh_public_key(self) -> str:
+        """The key for initupload's encryption: hex of X‖Y (protocol §2.4)."""
+        return self._world.cipher.public_key.hex()
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """All of it, as ``python -m pan115kit.sandbox`` prints it."""
+        return {
+            "endpoint": self.endpoint,
+            "cookie": self.cookie,
+            "access_token": self.access_token,
+            "refresh_token": self.refresh_token,
+            "ecdh_public_key": self.ecdh_public_key,
+        }
+
+    # -- looking
+
+    def files(self, *, folders: bool = False) -> list[DriveFile]:
+        """The drive's files, oldest first; with ``folders``, those too."""
+        return all_files(self._world, folders=folders)
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes as OSS has them.
+
+        Raises:
+            FileNotFoundError: No such file, or one whose bytes 115 has from elsewhere (``add_instant``).
+        """
+        return b"".join(self._chunks(path))
+
+    def sha1(self, path: str) -> str:
+        """SHA-1 of a file's bytes as OSS has them, upper-case hex, computed now.
+
+        Raises:
+            FileNotFoundError: As :meth:`read`.
+        """
+        digest = hashlib.sha1()
+        for chunk in self._chunks(path):
+            digest.update(chunk)
+        return digest.hexdigest().upper()
+
+    def _chunks(self, path: str) -> Any:
+        world = self._world
+        entry = world.tree.find(path)
+        stored = None if entry is None or entry.is_dir else world.uploads.content_of(entry)
+        if stored is None:
+            raise FileNotFoundError(path)
+        return world.store.read(stored.segments)
+
+    def uploads(self) -> list[UnfinishedUpload]:
+        """Multipart uploads that were neither completed nor aborted, with their parts."""
+        return all_uploads(self._world)
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """Every request so far, oldest first; no secrets in it."""
+        return self._world.story.records()
+
+    def count(self, route: str) -> int:
+        """How many requests of a route of ``ROUTES`` arrived."""
+        return self._world.story.count(route)
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far."""
+        self._world.story.clear()
+
+    def log_text(self) -> str:
+        """The traffic as a story, one line a request: one look shows how 115 works."""
+        return self._world.story.text()
+
+    # -- making things go wrong
+
+    def fault(
+        self, route: str, kind: FaultKind | str, *, times: int | None = 1, after: int = 0, **details: Any
+    ) -> Fault:
+        """Let requests fail; see :class:`~pan115kit.sandbox.faults.FaultKind`.
+
+        Args:
+            route: A name of ``ROUTES``.
+            kind: How.
+            times: How many requests; None for all until :meth:`clear_faults`.
+            after: How many pass first.
+
+        Raises:
+            ConfigError: No such route, kind or detail.
+
+        Example:
+            >>> with Sandbox() as sandbox:
+            ...     fault = sandbox.fault("upload_part", "status", status=503, after=2)
+            >>> fault.left
+            1
+        """
+        return self._world.faults.add(route, kind, times=times, after=after, **details)
+
+    def clear_faults(self) -> None:
+        """No more faults; stalled requests go on."""
+        self._world.faults.clear()
+
+    def release(self) -> None:
+        """Stalled requests go on."""
+        self._world.faults.release()
+
+    def set(self, **dials: Any) -> None:
+        """Turn dials while it runs: ``sts_life``, ``bandwidth``, ``latency_ms`` …
+
+        Raises:
+            ConfigError: No such dial.
+        """
+        from .control import turn
+
+        turn(self._world.dials, dials)
+
+    @property
+    def size_limit(self) -> int:
+        """Bytes of the largest file of the account."""
+        return self._dials.size_limit
+
+    @size_limit.setter
+    def size_limit(self, size: int) -> None:
+        self._dials.size_limit = size
+
+    @property
+    def space_left(self) -> int:
+        """Bytes the drive has room for."""
+        return self._dials.space_left
+
+    @space_left.setter
+    def space_left(self, size: int) -> None:
+        self._dials.space_left = size
+
+    def expire_access_token(self) -> None:
+        """Access tokens have run out (40140125); the refresh token works once."""
+        self._world.accounts.expire_access_tokens()
+
+    def revoke_refresh_token(self) -> None:
+        """The authorisation is withdrawn (40140125, and 40140116 on refresh)."""
+        self._world.accounts.revoke()
+
+    def expire_sts(self) -> None:
+        """All OSS keys have run out (403 SecurityTokenExpired)."""
+        self._world.accounts.expire_sts()
+
+    def log_out(self) -> None:
+        """The cookie is kicked by a newer login (990001)."""
+        self._world.accounts.log_out()
+
+    def login_step(self, status: str = "confirmed", uid: str | None = None) -> None:
+        """What the person with the phone does to the newest QR code: scanned, confirmed, cancelled; or expired.
+
+        Raises:
+            ConfigError: Nobody is logging in, or there is no such status.
+        """
+        from .control import step_login
+
+        step_login(self._world, status, uid)
+
+    # -- what is there already
+
+    def add_instant(self, sha1: str, size: int) -> None:
+        """Let 115 know a content by hash and size alone: uploading it is instant, reading it is not possible."""
+        self._world.uploads.learn(sha1.upper(), size)
+
+    def add_content(self, data: bytes) -> str:
+        """Let 115 have some bytes from another user; their SHA-1.  The second check is checked against them."""
+        return self._world.add_content(data)
+
+    def put(self, path: str, data: bytes) -> DriveFile:
+        """Put a file into the drive, with its folders."""
+        world = self._world
+        folder, _, name = path.rpartition("/")
+        sha1 = world.add_content(data)
+        entry = world.tree.add_file(world.tree.new_id(), world.tree.make_path(0, folder), name, len(data), sha1)
+        return next(f for f in self.files() if f.file_id == str(entry.file_id))
+
+    def remove(self, path: str) -> None:
+        """Take a file or folder out of the drive; 115 still knows the content.
+
+        Raises:
+            FileNotFoundError: No such entry.
+        """
+        entry = self._world.tree.find(path)
+        if entry is None:
+            raise FileNotFoundError(path)
+        self._world.tree.remove(entry.file_id)
+
+
+def _server_class() -> type[ServerThread]:
+    try:
+        from .server import ServerThread
+    except ImportError as error:
+        raise ConfigError(
+            f"the sandbox needs {error.name or 'uvicorn'}", hint='pip install "pan115kit[server]"'
+        ) from error
+    return ServerThread

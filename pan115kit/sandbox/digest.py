@@ -1,0 +1,136 @@
+"""Hashes of bytes on their way to disk: MD5 and CRC-64 of each body, SHA-1 where order allows it (protocol §4.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from fastcrc import crc64
+
+#: Bytes gathered before a worker thread hashes and writes them.
+_GULP = 1024 * 1024
+#: A body this short is hashed on the spot: a thread would cost more.
+_SMALL = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The state of a whole object's hashes after some of its parts; only order makes one possible."""
+
+    parts: int
+    sha1: hashlib._Hash
+    crc64: int
+
+    @classmethod
+    def start(cls) -> Running:
+        """Before the first byte."""
+        return cls(0, hashlib.sha1(), 0)
+
+
+class Digest:
+    """MD5 and CRC-64 of one body, and the whole object's hashes carried on where order allows it.
+
+    Args:
+        before: The whole object's hashes before this body; None when the body stands alone.
+
+    Example:
+        >>> digest = Digest(Running.start()); digest.update(b"hello 115"); digest.sha1
+        '090AB50BA0472161E944BB2F5709F7C8D134576F'
+    """
+
+    def __init__(self, before: Running | None) -> None:
+        self._before = before
+        self._sha1 = before.sha1.copy() if before is not None else None
+        self._whole_crc64 = before.crc64 if before is not None else 0
+        self._md5 = hashlib.md5()
+        self.crc64 = 0
+        self.size = 0
+
+    def update(self, data: bytes) -> None:
+        """Add bytes."""
+        self._md5.update(data)
+        self.crc64 = crc64.xz(data, self.crc64)
+        if self._sha1 is not None:
+            self._sha1.update(data)
+            self._whole_crc64 = crc64.xz(data, self._whole_crc64)
+        self.size += len(data)
+
+    @property
+    def md5(self) -> str:
+        """Upper-case hex of this body, as OSS's ETag."""
+        return self._md5.hexdigest().upper()
+
+    @property
+    def sha1(self) -> str:
+        """Upper-case hex of the whole so far; empty when order did not allow it."""
+        return self._sha1.hexdigest().upper() if self._sha1 is not None else ""
+
+    @property
+    def sha1_state(self) -> hashlib._Hash:
+        """The SHA-1 so far, to go on with."""
+        assert self._sha1 is not None
+        return self._sha1
+
+    @property
+    def after(self) -> Running | None:
+        """The whole object's hashes with this body."""
+        if self._before is None or self._sha1 is None:
+            return None
+        return Running(self._before.parts + 1, self._sha1, self._whole_crc64)
+
+
+async def pump(chunks: AsyncIterator[bytes], digest: Digest, file: BinaryIO) -> None:
+    """Stream a body to a file; a worker thread hashes and writes one gulp while the next one comes in."""
+    gulp: list[bytes] = []
+    size = 0
+    working: asyncio.Future[None] | None = None
+
+    def work(data: list[bytes]) -> None:
+        for chunk in data:
+            digest.update(chunk)
+            file.write(chunk)
+
+    try:
+        async for chunk in chunks:
+            gulp.append(chunk)
+            size += len(chunk)
+            if size >= _GULP:
+                if working is not None:
+                    await asyncio.shield(working)
+                working = asyncio.ensure_future(asyncio.to_thread(work, gulp))
+                gulp, size = [], 0
+    finally:
+        if working is not None:  # never close the file under the worker
+            await working
+    if size > _SMALL:
+        await asyncio.to_thread(work, gulp)
+    else:
+        work(gulp)
+
+
+def base64_md5(hex_md5: str) -> str:
+    """As Content-MD5 writes it.
+
+    Example:
+        >>> base64_md5("D41D8CD98F00B204E9800998ECF8427E")
+        '1B2M2Y8AsgTpgAmY7PhCfg=='
+    """
+    return base64.b64encode(bytes.fromhex(hex_md5)).decode()
+
+
+def is_base64_md5(text: str) -> bool:
+    """Is it a well-formed Content-MD5?
+
+    Example:
+        >>> is_base64_md5("1B2M2Y8AsgTpgAmY7PhCfg=="), is_base64_md5("x")
+        (True, False)
+    """
+    try:
+        return len(base64.b64decode(text, validate=True)) == 16
+    except binascii.Error:
+        return False

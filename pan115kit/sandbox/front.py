@@ -1,0 +1,252 @@
+"""The door: which of 115's or OSS's endpoints is meant, what a fault makes of it, and the record of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from .bucket import BUCKETS, fault_reply, operation
+from .call import Call, ConnectionGone, answer
+from .control import Control
+from .faults import OSS_ROUTES, Fault, FaultKind
+from .folders import Folders
+from .logins import Logins
+from .open_api import OpenApi
+from .oss_xml import OssFault
+from .story import RequestRecord
+from .upload_api import UploadApi
+from .world import Handler, World
+
+_STALL_STEP = 0.02
+_WAF_PAGE = """<!doctypehtml><html lang="zh-cn"><head><meta charset="utf-8"><title>405</title></head><body>
+<div data-spm="a3c0e.12537653"><p>很抱歉，由于您访问的URL有可能对网站造成安全威胁，您的访问被阻断。</p>
+<p>您的请求ID是: sandbox</p></div><script src="https://errors.aliyun.com/error.js"></script></body></html>"""
+_STATUS_CODES = {
+    400: "InvalidRequest",
+    403: "AccessDenied",
+    404: "NoSuchUpload",
+    408: "RequestTimeout",
+    429: "TooManyRequests",
+    500: "InternalError",
+    502: "BadGateway",
+    503: "ServiceUnavailable",
+    504: "GatewayTimeout",
+}
+
+Message = MutableMapping[str, Any]
+
+
+def locate(host: str, path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str] | None:
+    """Bucket and key of an OSS request in path style or virtual-host style; None for 115's own hosts.
+
+    Example:
+        >>> locate("127.0.0.1:9", "/fhnfile/k", {}, {}), locate("fhnfile.oss.test", "/k", {}, {})
+        (('fhnfile', 'k'), ('fhnfile', 'k'))
+        >>> locate("uplb.115.com", "/3.0/gettoken.php", {}, {}) is None
+        True
+    """
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    label, _, rest = name.partition(".")
+    if label in BUCKETS and rest:
+        return label, path[1:]
+    bucket, _, key = path[1:].partition("/")
+    if bucket in BUCKETS:
+        return bucket, key
+    signed = headers.get("authorization", "").startswith(("OSS ", "OSS4-"))
+    if not signed and "OSSAccessKeyId" not in query and "x-oss-credential" not in query:
+        return None
+    return (label, path[1:]) if rest and not _is_address(name) else (bucket, key)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+class Front:
+    """The ASGI application.
+
+    Args:
+        world: What it serves.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._control = Control(world)
+        rooms = (UploadApi(world), OpenApi(world), Folders(world), Logins(world))
+        self._endpoints = [
+            (frozenset(methods.split()), re.compile(path), name, handler)
+            for room in rooms
+            for methods, path, name, handler in room.endpoints()
+        ]
+        self._active: set[Call] = set()
+        self._closing = asyncio.Event()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        if scope["path"].startswith("/sandbox"):
+            await (await self._control.handle(request))(scope, receive, send)
+            return
+        place = locate(request.headers.get("host", ""), scope["path"], request.headers, dict(request.query_params))
+        if place is not None:
+            route = operation(request.method, place[1], dict(request.query_params))
+            handler: Handler | None = None
+        else:
+            route, handler = self._find(request.method, scope["path"])
+        record = self._world.story.begin(request.method, route, scope["path"])
+        call = Call(request, route, self._world.story, record, self._stall)
+        await self._run(call, record, place, handler, scope, receive, send)
+
+    def _find(self, method: str, path: str) -> tuple[str, Handler | None]:
+        for methods, pattern, name, handler in self._endpoints:
+            if pattern.fullmatch(path) and (method in methods or (method == "HEAD" and "GET" in methods)):
+                return name, handler
+        return "unknown", None
+
+    async def _run(
+        self,
+        call: Call,
+        record: RequestRecord,
+        place: tuple[str, str] | None,
+        handler: Handler | None,
+        scope: Any,
+        receive: Any,
+        send: Any,
+    ) -> None:
+        status = sent = 0
+
+        async def counted(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        self._active.add(call)
+        try:
+            reply = await self._reply(call, place, handler)
+            if "expect" in call.headers and not call.received:
+                reply.headers["connection"] = "close"  # the client may keep its body to itself
+            await reply(scope, receive, counted)
+        except ConnectionGone:
+            status = 0
+            call.request.state.transport.abort()
+        finally:
+            self._active.discard(call)
+            self._world.story.end(record, status=status, received=call.received, sent=sent)
+
+    async def _reply(self, call: Call, place: tuple[str, str] | None, handler: Handler | None) -> Response:
+        call.fault = fault = self._world.faults.take(call.route)
+        if fault is not None:
+            call.note(f"⚡ {fault.kind}")
+            early = await self._before(call, fault)
+            if early is not None:
+                return early
+        if place is None:
+            await call.body()  # so that a client that leaves while we wait has still asked
+        await self._wait(self._world.dials.latency_ms / 1000)
+        if fault is not None and fault.kind is FaultKind.SLOW:
+            await self._wait(fault["seconds"])
+        if place is not None:
+            reply = await self._world.oss.handle(call, *place)
+        elif handler is not None:
+            reply = await handler(call)
+        else:
+            reply = answer({"state": False, "errno": 980006, "error": "404 Not Found"}, 404)
+        return reply if fault is None else await self._after(call, fault, reply)
+
+    # -- faults
+
+    async def _before(self, call: Call, fault: Fault) -> Response | None:
+        match fault.kind:
+            case FaultKind.STATUS:
+                return _refusal(call, fault)
+            case FaultKind.HTML_405:
+                return HTMLResponse(_WAF_PAGE, 405)
+            case FaultKind.STATE_FALSE if call.route not in _ANSWERS_LATER:
+                return _state_false(call, fault)
+            case FaultKind.EXPIRE_STS:
+                self._world.accounts.expire_sts()
+            case FaultKind.RESET_BEFORE if not fault["after_bytes"]:
+                call.reset()
+                raise ConnectionGone
+            case FaultKind.STALL if fault["when"] == "before" and not fault["after_bytes"]:
+                await self._stall(call)
+        return None
+
+    async def _after(self, call: Call, fault: Fault, reply: Response) -> Response:
+        match fault.kind:
+            case FaultKind.RESET_AFTER:
+                call.reset()
+                raise ConnectionGone
+            case FaultKind.STALL if fault["when"] == "after":
+                await self._stall(call)
+            case FaultKind.TRUNCATED_JSON:
+                body = bytes(reply.body)[: len(reply.body) // 2]
+                reply.body = body
+                reply.headers["content-length"] = str(len(body))
+        return reply
+
+    async def _stall(self, call: Call) -> None:
+        """Until ``release()``; a client that leaves, or the end of the sandbox, ends it, too."""
+        mark = self._world.faults.releases
+        while self._world.faults.releases == mark:
+            if self._closing.is_set() or call.client_gone():
+                raise ConnectionGone
+            await asyncio.sleep(_STALL_STEP)
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        try:
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        except TimeoutError:
+            return
+        raise ConnectionGone
+
+    async def close(self) -> None:
+        """Cut every connection that is being served, as a killed server would."""
+        self._closing.set()
+        for call in list(self._active):
+            call.request.state.transport.abort()
+        await self._world.caller.close()
+
+
+#: Routes that show ``state: false`` in their own way.
+_ANSWERS_LATER = frozenset({"initupload", "put_object", "post_object", "complete"})
+
+
+def _refusal(call: Call, fault: Fault) -> Response:
+    status = int(fault["status"])
+    code = str(fault["code"] or _STATUS_CODES.get(status, "InternalError"))
+    message = str(fault["message"] or "Please try again later.")
+    if call.route in OSS_ROUTES:
+        reply = fault_reply(call, OssFault(status, code, message))
+    else:
+        number = fault["code"] or status
+        reply = JSONResponse({"state": False, "code": number, "message": message, "error": message}, status)
+    for name, value in fault["headers"].items():
+        reply.headers[name] = str(value)
+    return reply
+
+
+def _state_false(call: Call, fault: Fault) -> Response:
+    code, message = fault["code"], fault["message"]
+    if call.route == "gettoken":
+        return answer({"StatusCode": "400", "ErrorCode": str(code), "ErrorMessage": message})
+    if call.route.startswith("open_"):
+        return answer({"state": False, "code": code, "message": message, "data": []})
+    return answer({"state": False, "code": code, "message": message, "errno": code, "error": message})

@@ -1,0 +1,222 @@
+"""The Open API route: init, keys, resume, folders, account (protocol §3, §6.2)."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from ..text import format_bytes
+from .accounts import Refusal, utc
+from .call import Call
+from .initupload import Ask, Check, Instant, Refused
+from .tree import ROOT, Entry, TreeError
+from .upload_api import object_for
+from .world import Endpoint, World, open_error, open_ok
+
+_MAX_PAGE = 1150
+
+
+class OpenApi:
+    """proapi's ``/open/…``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tree = world.tree
+
+    def endpoints(self) -> list[Endpoint]:
+        """What is served, for the router."""
+        guard = self._world.by_token
+        return [
+            ("POST", r"/open/upload/init", "open_init", guard(self._init)),
+            ("GET", r"/open/upload/get_token", "open_get_token", guard(self._get_token)),
+            ("POST", r"/open/upload/resume", "open_resume", guard(self._resume)),
+            ("POST", r"/open/folder/add", "open_folder_add", guard(self._add)),
+            ("GET", r"/open/ufile/files", "open_files", guard(self._files)),
+            ("GET POST", r"/open/folder/get_info", "open_get_info", guard(self._get_info)),
+            ("GET", r"/open/user/info", "open_user_info", guard(self._user_info)),
+        ]
+
+    # -- uploading
+
+    async def _init(self, call: Call) -> Response:
+        form = await call.form()
+        ask = Ask(
+            name=form.get("file_name", ""),
+            size=form.get("file_size", ""),
+            sha1=form.get("fileid", ""),
+            target=form.get("target", ""),
+            sign_key=form.get("sign_key", ""),
+            sign_val=form.get("sign_val", ""),
+            path=form.get("path", ""),
+            pick_code=form.get("pick_code", ""),
+        )
+        verdict = self._world.uploads.decide(ask)
+        call.note(ask.name)
+        empty: dict[str, object] = {
+            "pick_code": "",
+            "status": 0,
+            "sign_key": "",
+            "sign_check": "",
+            "file_id": "",
+            "target": ask.target,
+            "bucket": "",
+            "object": "",
+            "callback": [],
+        }
+        match verdict:
+            case Refused(code, message):
+                call.note(message)
+                # The Open API names a parameter error 990002; only cookie answers use 402 (protocol §2.3, §7).
+                return open_error(Refusal(990002 if code == 402 else code, message))
+            case Instant(entry):
+                call.note("status 2: 秒传")
+                return open_ok({**empty, "status": 2, "pick_code": entry.pick_code, "file_id": str(entry.file_id)})
+            case Check():
+                call.note(f"status {verdict.status}: SHA-1 of {verdict.range}?")
+                check = {"status": verdict.status, "code": verdict.code, "sign_key": verdict.sign_key}
+                return open_ok({**empty, **check, "sign_check": verdict.range})
+            case ticket:
+                call.note("status 1")
+                place = {"bucket": ticket.bucket, "object": object_for(self._world, ticket)}
+                more = {"status": 1, "pick_code": ticket.pick_code, "target": ticket.target}
+                return open_ok(
+                    {**empty, **more, **place, "callback": self._world.uploads.callback(ticket), "version": "4.0"}
+                )
+
+    async def _get_token(self, call: Call) -> Response:
+        key = self._world.accounts.new_sts()
+        return open_ok(
+            {
+                "endpoint": self._world.address,
+                "AccessKeyId": key.key_id,
+                "AccessKeySecret": key.secret,
+                "SecurityToken": key.token,
+                "Expiration": utc(key.expires),
+            }
+        )
+
+    async def _resume(self, call: Call) -> Response:
+        ticket = self._world.uploads.ticket((await call.form()).get("pick_code", ""))
+        if ticket is None:
+            return open_error(Refusal(50003, "很抱歉，该文件提取码不存在。"))
+        call.note(ticket.name)
+        return open_ok(
+            {
+                "pick_code": ticket.pick_code,
+                "target": ticket.target,
+                "version": "4.0",
+                "bucket": ticket.bucket,
+                "object": object_for(self._world, ticket),
+                "callback": self._world.uploads.callback(ticket),
+            }
+        )
+
+    # -- folders
+
+    async def _add(self, call: Call) -> Response:
+        form = await call.form()
+        call.note(form.get("file_name", ""))
+        pid = form.get("pid", "")
+        if not pid.isdigit():
+            return open_error(Refusal(990002, "参数错误。"))
+        try:
+            entry = self._tree.make_folder(int(pid), form.get("file_name", ""))
+        except TreeError as error:
+            call.note(str(error.code))
+            return open_error(Refusal(error.code, error.message))
+        return open_ok({"file_name": entry.name, "file_id": str(entry.file_id)})
+
+    async def _files(self, call: Call) -> Response:
+        query = call.query
+        cid = int(query["cid"]) if query.get("cid", "").isdigit() else ROOT
+        if not self._tree.is_folder(cid):
+            cid = ROOT
+        entries = self._tree.children(
+            cid,
+            order=query.get("o", ""),
+            ascending=query.get("asc", "0") == "1",
+            folders=query.get("show_dir", "0") == "1",
+        )
+        offset = int(query["offset"]) if query.get("offset", "").isdigit() else 0
+        limit = min(int(query["limit"]) if query.get("limit", "").isdigit() else 20, _MAX_PAGE)
+        rows = [_row(e) for e in entries[offset : offset + limit]]
+        call.note(f"{len(rows)} of {len(entries)}")
+        path = [{"name": "根目录", "aid": 1, "cid": 0, "pid": 0}]
+        path += [{"name": e.name, "aid": 1, "cid": e.file_id, "pid": e.parent_id} for e in self._tree.lineage(cid)]
+        return open_ok(rows, count=len(entries), offset=offset, limit=limit, cid=cid, aid="1", path=path)
+
+    async def _get_info(self, call: Call) -> Response:
+        fields = {**call.query, **(await call.form() if call.method == "POST" else {})}
+        entry: Entry | None = None
+        if fields.get("file_id", "").isdigit():
+            entry = self._tree.entry(int(fields["file_id"]))
+        elif fields.get("path", "")[:1] in ("/", ">"):
+            separator = fields["path"][0]
+            entry = self._tree.find("/".join(fields["path"].split(separator)))
+        elif "path" in fields:
+            return open_error(Refusal(990002, "参数错误。"))
+        if entry is None:
+            call.note("430004")
+            return open_error(Refusal(430004, "文件（夹）不存在或已删除。"))
+        call.note(entry.name)
+        below = list(self._tree.subtree(entry.file_id)) if entry.is_dir else []
+        size = sum(e.size for e in below) if entry.is_dir else entry.size
+        paths = [{"file_id": 0, "file_name": "根目录"}]
+        paths += [{"file_id": e.file_id, "file_name": e.name} for e in self._tree.lineage(entry.parent_id)]
+        return open_ok(
+            {
+                "file_id": str(entry.file_id),
+                "file_name": entry.name,
+                "file_category": "0" if entry.is_dir else "1",
+                "pick_code": entry.pick_code,
+                "sha1": entry.sha1,
+                "size": format_bytes(size),
+                "size_byte": size,
+                "count": sum(not e.is_dir for e in below) if entry.is_dir else 0,
+                "folder_count": sum(e.is_dir for e in below),
+                "ptime": str(int(entry.added)),
+                "utime": str(int(entry.added)),
+                "paths": paths,
+            }
+        )
+
+    async def _user_info(self, call: Call) -> Response:
+        left = self._world.dials.space_left
+        used = sum(e.size for e in self._tree.all())
+
+        def space(size: int) -> dict[str, object]:
+            return {"size": size, "size_format": format_bytes(size)}
+
+        return open_ok(
+            {
+                "user_id": self._world.accounts.user_id,
+                "user_name": "sandbox",
+                "user_face_s": "",
+                "user_face_m": "",
+                "user_face_l": "",
+                "rt_space_info": {
+                    "all_total": space(left + used),
+                    "all_use": space(used),
+                    "all_remain": space(left),
+                },
+                "vip_info": {"level_name": "VIP", "expire": 4102444800},
+            }
+        )
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    moment = int(entry.added)
+    return {
+        "fid": str(entry.file_id),
+        "aid": "1",
+        "pid": str(entry.parent_id),
+        "fc": "0" if entry.is_dir else "1",
+        "fn": entry.name,
+        "fs": entry.size,
+        "sha1": entry.sha1,
+        "pc": entry.pick_code,
+        "upt": moment,
+        "uet": moment,
+        "uppt": moment,
+        "fta": "1",
+        "ico": "" if entry.is_dir else entry.name.rpartition(".")[2],
+    }

@@ -1,0 +1,58 @@
+"""``GET /sandbox/``: the traffic, the drive and the unfinished uploads on one page, without scripts."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from ..text import format_bytes, say
+from .story import line
+from .views import all_files, all_uploads
+
+if TYPE_CHECKING:
+    from .world import World
+
+_SHOWN = 300
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#222;background:#fff}
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
+pre{overflow-x:auto;background:#f6f6f4;padding:.8rem;border-radius:6px;font-size:13px}
+table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}
+td.n{text-align:right}code{font-size:12px}progress{vertical-align:middle}
+@media (prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1b}pre{background:#262626}}
+"""
+
+
+def render(world: World) -> str:
+    """The page; it reloads itself every two seconds."""
+    records = world.story.records()[-_SHOWN:]
+    log = "\n".join(escape(line(r)) for r in reversed(records)) or say("还没有请求", "no request yet")
+    title = say("115 沙箱", "115 sandbox")
+    return f"""<!doctype html><html><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
+<meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style></head><body>
+<h1>{title} <code>{escape(world.address)}</code></h1>
+<h2>{say("网盘", "Drive")}</h2>{_drive(world)}
+<h2>{say("未完成的分片上传", "Unfinished multipart uploads")}</h2>{_uploads(world)}
+<h2>{say("通信记录（新的在上）", "Traffic (newest first)")}</h2><pre>{log}</pre></body></html>"""
+
+
+def _drive(world: World) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(f.path)}{'/' if f.is_dir else ''}</td>"
+        f"<td class=n>{'' if f.is_dir else format_bytes(f.size)}</td><td><code>{escape(f.sha1)}</code></td></tr>"
+        for f in sorted(all_files(world), key=lambda f: f.path)
+    )
+    return f"<table>{rows}</table>" if rows else f"<p>{say('空', 'empty')}</p>"
+
+
+def _uploads(world: World) -> str:
+    rows = ""
+    for upload in all_uploads(world):
+        whole = max(upload.expected, 1)
+        rows += (
+            f"<tr><td>{escape(upload.name or upload.object)}</td><td><code>{escape(upload.upload_id)}</code></td>"
+            f"<td class=n>{len(upload.parts)}</td><td class=n>{format_bytes(upload.stored)}</td>"
+            f"<td><progress max={whole} value={min(upload.stored, whole)}></progress></td></tr>"
+        )
+    head = f"<tr><th></th><th>upload_id</th><th>{say('分片', 'parts')}</th><th></th><th></th></tr>"
+    return f"<table>{head}{rows}</table>" if rows else f"<p>{say('无', 'none')}</p>"

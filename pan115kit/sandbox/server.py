@@ -1,0 +1,109 @@
+"""uvicorn in a thread of its own, with the transport at hand for faults that cut connections."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .front import Front
+from .state import Dials
+from .world import World
+
+_READY_TIMEOUT = 30.0
+
+
+class _Protocol(HttpToolsProtocol):
+    """Puts the connection's transport where the application finds it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        # asyncio does so itself only for sockets made with an explicit protocol number; without it every reply that
+        # is written in two pieces waits 40 ms for the client's delayed ACK
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    on_ready: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.on_ready()
+
+
+class ServerThread:
+    """A running sandbox server.
+
+    Args:
+        folder: State and blobs.
+        dials: Settings, shared with whoever turns them.
+        host: Address to listen on.
+        port: 0 for any free one.
+
+    Raises:
+        OSError: The port is taken.
+    """
+
+    def __init__(self, folder: Path, dials: Dials, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family)
+        self.port: int = self._socket.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
+        self.world = World.create(folder, dials, f"http://{shown}:{self.port}")
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._front: Front | None = None
+        self._server: _Server | None = None
+        self._thread = threading.Thread(target=self._run, name="pan115kit-sandbox", daemon=True)
+
+    def start(self) -> None:
+        """Serve; returns when connections are accepted."""
+        self._thread.start()
+        self._ready.wait(_READY_TIMEOUT)
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        """Cut connections, end the thread, close the state.  A second call does nothing."""
+        if self._loop is not None and self._front is not None and self._server is not None:
+            asyncio.run_coroutine_threadsafe(self._front.close(), self._loop).result()
+            self._server.should_exit = True
+            self._loop = None
+        if self._thread.is_alive():
+            self._thread.join()
+            self.world.shelf.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - handed to start()
+            self._failure = error
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._front = Front(self.world)
+        config = uvicorn.Config(
+            self._front,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+        )
+        self._server = _Server(config)
+        self._server.on_ready = self._ready.set
+        await self._server.serve(sockets=[self._socket])

@@ -1,0 +1,95 @@
+"""The drive and the unfinished uploads as plain data, for tests, demos and the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+@dataclass(frozen=True, slots=True)
+class DriveFile:
+    """A file (or folder) of the sandbox's drive.
+
+    Attributes:
+        path: ``/folder/name``.
+        sha1: Upper-case hex; empty for folders.
+        size: Bytes.
+        file_id: 19 digits, as text.
+
+    Example:
+        >>> DriveFile("/a.txt", "", 3, "1", "a1", False).name
+        'a.txt'
+    """
+
+    path: str
+    sha1: str
+    size: int
+    file_id: str
+    pick_code: str
+    is_dir: bool
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedPart:
+    """A stored part.
+
+    Attributes:
+        etag: MD5, upper-case hex.
+    """
+
+    number: int
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedUpload:
+    """A multipart upload that was neither completed nor aborted.
+
+    Attributes:
+        name: The file it is for; empty when no init asked for it.
+        expected: Bytes of the whole file; -1 when unknown.
+    """
+
+    upload_id: str
+    bucket: str
+    object: str
+    sequential: bool
+    name: str
+    expected: int
+    parts: tuple[UnfinishedPart, ...]
+
+    @property
+    def stored(self) -> int:
+        """Bytes that are there."""
+        return sum(p.size for p in self.parts)
+
+
+def all_files(world: World, *, folders: bool = True) -> list[DriveFile]:
+    """Every entry of the drive, oldest first."""
+    return [
+        DriveFile(world.tree.path(e.file_id), e.sha1, e.size, str(e.file_id), e.pick_code, e.is_dir)
+        for e in world.tree.all()
+        if folders or not e.is_dir
+    ]
+
+
+def all_uploads(world: World) -> list[UnfinishedUpload]:
+    """Every unfinished upload."""
+    found = []
+    for upload in world.store.uploads():
+        row = world.shelf.row("SELECT name, size FROM ticket WHERE object=?", upload.key)
+        parts = tuple(UnfinishedPart(p.number, p.size, p.md5) for p in world.store.parts(upload.upload_id))
+        name, size = (row["name"], row["size"]) if row is not None else ("", -1)
+        found.append(
+            UnfinishedUpload(upload.upload_id, upload.bucket, upload.key, upload.sequential, name, size, parts)
+        )
+    return found

@@ -27,6 +27,8 @@ LONGEST_PATIENCE = 300.0
 #: Answers of 115's hosts are small and quick; ``read_timeout`` is made for OSS parts.  QR polls take about 30 s.
 LONGEST_READ = 60.0
 
+# A shorter beginning of a secret tells nothing.
+_SHORTEST_TELLING = 4
 _NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
@@ -85,6 +87,22 @@ def is_http_status(code: int | str | None) -> bool:
         (True, False)
     """
     return isinstance(code, int) and 300 <= code < 600
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """``text`` without the secrets, also without one that was cut off at its end.
+
+    Example:
+        >>> redact("bad token abcdefgh, or abcde", ["abcdefgh"])
+        'bad token …, or …'
+    """
+    for secret in secrets:
+        text = text.replace(secret, "…")
+        for size in range(len(secret) - 1, _SHORTEST_TELLING - 1, -1):
+            if text.endswith(secret[:size]):
+                text = text[:-size] + "…"
+                break
+    return text
 
 
 class Breaker:
@@ -310,8 +328,7 @@ class ApiClient:
 
     def _clean(self, error: Pan115Error) -> None:
         """Cut our secrets out of 115's words."""
-        for secret in self._secrets:
-            error.server_message = error.server_message.replace(secret, "…")
+        error.server_message = redact(error.server_message, self._secrets)
 
 
 def _limiter(config: UploadConfig) -> AsyncLimiter | None:

@@ -1,0 +1,131 @@
+"""Credentials kept on request: private, whole, and gone when deleted."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from pan115kit.drive.credentials_file import Credentials, CredentialStore
+from pan115kit.errors import ConfigError, CredentialsError, StoreError
+
+BOTH = Credentials(access_token="acc-1", refresh_token="ref-1")
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    """A second notebook needs no second login."""
+    store = CredentialStore(tmp_path / "state")
+    assert store.load() is None
+    store.save(BOTH)
+    assert CredentialStore(tmp_path / "state").load() == BOTH
+    store.save_tokens("acc-2", "ref-2")
+    assert store.load() == Credentials(access_token="acc-2", refresh_token="ref-2")
+    store.delete()
+    store.delete()
+    assert store.load() is None
+
+
+def test_the_file_is_private_from_its_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a shared machine nobody else reads the cookie, not even for a moment, whatever the umask."""
+    import os
+
+    seen: list[int] = []
+    replace = os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        seen.append(stat.S_IMODE(Path(source).stat().st_mode))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    before = os.umask(0)
+    try:
+        store = CredentialStore(tmp_path / "state")
+        store.save(BOTH)
+    finally:
+        os.umask(before)
+    assert seen == [0o600]
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["credentials.json"]
+
+
+def test_a_file_others_could_read_is_made_private(tmp_path: Path) -> None:
+    """Restored from a backup, for example."""
+    store = CredentialStore(tmp_path)
+    store.save(BOTH)
+    store.path.chmod(0o644)
+    assert store.load() == BOTH
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+def test_a_failed_save_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk at the moment of a renewal must not empty the file."""
+    import os
+
+    store = CredentialStore(tmp_path)
+    store.save(BOTH)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left") as caught:
+        store.save_tokens("acc-2", "ref-2")
+    assert "acc-2" not in str(caught.value)
+    assert store.load() == BOTH
+    assert [path.name for path in tmp_path.iterdir()] == ["credentials.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"acc"', "\udcff"])
+def test_a_damaged_file_is_told_without_its_content(tmp_path: Path, text: str) -> None:
+    """The user logs in again instead of reading a traceback."""
+    store = CredentialStore(tmp_path)
+    store.path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(CredentialsError, match="log in again"):
+        store.load()
+
+
+def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
+    """Going back a version keeps the login."""
+    store = CredentialStore(tmp_path)
+    store.path.write_text(json.dumps({"cookie": "c", "new": 1}))
+    assert store.load() == Credentials(cookie="c")
+
+
+def test_the_keyring_is_used_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then no file lies on disk."""
+    kept: dict[tuple[str, str], str] = {}
+    fake = types.SimpleNamespace(
+        get_password=lambda service, name: kept.get((service, name)),
+        set_password=lambda service, name, text: kept.__setitem__((service, name), text),
+        delete_password=lambda service, name: kept.__delitem__((service, name)),
+    )
+    monkeypatch.setitem(sys.modules, "keyring", fake)
+    store = CredentialStore(tmp_path, keyring=True)
+    assert store.load() is None
+    store.save(BOTH)
+    assert store.load() == BOTH
+    assert list(tmp_path.iterdir()) == []
+    store.delete()
+    store.delete()
+    assert kept == {}
+
+
+def test_a_missing_keyring_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(ConfigError, match=r"pan115kit\[keyring\]"):
+        CredentialStore(tmp_path, keyring=True)
+
+
+def test_nothing_shows_a_secret(tmp_path: Path) -> None:
+    """A notebook shows the repr of whatever ends a cell."""
+    store = CredentialStore(tmp_path)
+    store.save(BOTH)
+    for shown in (repr(BOTH), str(BOTH), f"{BOTH}", repr(store), repr(store.load())):
+        assert "acc-1" not in shown
+        assert "ref-1" not in shown

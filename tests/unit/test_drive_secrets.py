@@ -1,0 +1,152 @@
+"""No secret in any repr, message, log or traceback: notebooks and issue reports are shared."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from typing import Any
+
+import httpx
+import pytest
+from drive_support import CONFIG, COOKIE, ENDPOINTS, SERVER, UPLOAD_INFO, USER_KEY, Scripted115, encrypted, html
+
+from pan115kit.drive.base import FileClaim
+from pan115kit.drive.cookie import CookieDrive, parse_cookie
+from pan115kit.drive.login import start_cookie_login, start_device_login
+from pan115kit.drive.open import OpenDrive
+from pan115kit.errors import Pan115Error
+
+CLAIM = FileClaim("a.bin", 3_000_000, "0" * 40, "77")
+ACCESS, REFRESH, NEW_ACCESS, NEW_REFRESH = "acc-5ecret-1", "ref-5ecret-1", "acc-5ecret-2", "ref-5ecret-2"
+KEYS = {"AccessKeyId": "STS.5ecret", "AccessKeySecret": "key-5ecret", "SecurityToken": "sts-5ecret"}
+SECRETS = [
+    *(value for name, value in parse_cookie(COOKIE).items() if name != "UID"),
+    USER_KEY,
+    ACCESS,
+    REFRESH,
+    NEW_ACCESS,
+    NEW_REFRESH,
+    "5ecret",
+]
+OF_COOKIE, OF_TOKENS = f"{COOKIE} {USER_KEY}", f"{ACCESS} {REFRESH}"
+
+
+def faults(echo: str) -> list[Any]:
+    """What can go wrong, with the secrets a route was given quoted back."""
+    return [
+        httpx.ReadTimeout(f"while sending {echo}"),
+        httpx.ConnectError("refused"),
+        httpx.Response(502, text=echo),
+        httpx.Response(401, text=echo),
+        html(),
+        html(405),
+        httpx.Response(200, content=b'{"cut'),
+        *({"state": False, "code": 1, "message": "x" * space + echo} for space in range(0, 200, 7)),
+        {"state": False, "code": 40140125, "message": echo},
+        {"state": False, "code": 40140116, "message": echo},
+        {"StatusCode": "400", "ErrorCode": "400", "ErrorMessage": f"Throttling.User {echo}"},
+        {"StatusCode": "200", **KEYS},
+        {"state": True, "data": KEYS},
+    ]
+
+
+def assert_silent(*texts: str) -> None:
+    for text in texts:
+        for secret in SECRETS:
+            assert secret not in text
+
+
+def told(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+
+
+def every_call(drive: Any) -> list[Any]:
+    return [
+        drive.account,
+        lambda: drive.init_once(CLAIM, None),
+        drive.oss_token,
+        lambda: drive.resume("p", CLAIM),
+        lambda: drive.make_folders("/a"),
+        lambda: drive.find_files("77", "0" * 40, 1),
+    ]
+
+
+async def provoke(drive: Any) -> None:
+    failed = 0
+    for call in every_call(drive):
+        try:
+            await call()
+        except Pan115Error as error:
+            failed += 1
+            assert_silent(told(error), "".join(error._render_traceback_()))
+        assert_silent(repr(drive), str(drive), repr(drive._api))
+        drive.reset()
+    assert failed
+
+
+@pytest.mark.parametrize("fault", faults(OF_COOKIE))
+def test_the_cookie_route_is_silent(fault: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong, also with debug logging on."""
+    caplog.set_level(logging.DEBUG)
+    server = Scripted115()
+    for path in ("/3.0/gettoken.php", "/3.0/resumeupload.php", "/files/getid", "/files", "/app/chrome/add_path"):
+        server.on(path, fault)
+    server.on("/app/uploadinfo", UPLOAD_INFO)
+    server.on("/3.0/getuploadinfo.php", {"endpoint": "http://127.0.0.1"})
+    server.on("/4.0/initupload.php", encrypted(fault) if isinstance(fault, dict) else fault)
+    drive = CookieDrive(
+        COOKIE, endpoints=ENDPOINTS, config=CONFIG, server_public_key=SERVER.public_key, api=server.api()
+    )
+    asyncio.run(provoke(drive))
+    assert_silent(caplog.text)
+
+
+@pytest.mark.parametrize("fault", faults(OF_TOKENS))
+def test_the_open_route_is_silent(fault: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Old and new pair alike."""
+    caplog.set_level(logging.DEBUG)
+    server = Scripted115()
+    for path in ("user/info", "upload/init", "upload/get_token", "upload/resume", "folder/get_info", "ufile/files"):
+        server.on(f"/open/{path}", fault)
+    pair = {"access_token": NEW_ACCESS, "refresh_token": NEW_REFRESH, "expires_in": 7200}
+    server.on("/open/refreshToken", {"state": 1, "code": 0, "data": pair})
+    drive = OpenDrive(ACCESS, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    asyncio.run(provoke(drive))
+    assert_silent(caplog.text, repr(drive._tokens))
+
+
+def test_the_new_pair_is_as_silent_as_the_old() -> None:
+    """The tokens an error could quote change every two hours."""
+    server = Scripted115()
+    echo = {"state": False, "code": 1, "message": f"no: {NEW_ACCESS} {NEW_REFRESH}"}
+    server.on("/open/user/info", [{"state": False, "code": 40140125, "message": ACCESS}, echo])
+    pair = {"access_token": NEW_ACCESS, "refresh_token": NEW_REFRESH, "expires_in": 7200}
+    server.on("/open/refreshToken", {"state": 1, "code": 0, "data": pair})
+    drive = OpenDrive(ACCESS, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    with pytest.raises(Pan115Error, match="no:") as caught:
+        asyncio.run(drive.account())
+    assert_silent(told(caught.value))
+
+
+def test_logins_are_silent(caplog: pytest.LogCaptureFixture) -> None:
+    """The cookie and the tokens are in the login's hands only."""
+    caplog.set_level(logging.DEBUG)
+    server = Scripted115()
+    ticket = {"uid": "u-1", "time": 1, "sign": "s", "qrcode": "https://115.com/scan/dg-u-1"}
+    server.on("/api/1.0/web/1.0/token", {"state": 1, "data": ticket})
+    server.on("/open/authDeviceCode", {"state": 1, "data": ticket})
+    server.on("/get/status/", {"state": 1, "data": {"status": 2}})
+    server.on("/app/1.0/tv/1.0/login/qrcode", {"state": 1, "data": {"cookie": parse_cookie(COOKIE)}})
+    server.on("/open/deviceCodeToToken", {"state": 1, "data": {"access_token": ACCESS, "refresh_token": REFRESH}})
+
+    async def story() -> None:
+        first = await start_cookie_login("tv", endpoints=ENDPOINTS, api=server.api())
+        second = await start_device_login("1", endpoints=ENDPOINTS, api=server.api())
+        for login in (first, second):
+            await login.wait()
+            assert_silent(repr(login), str(login))
+        assert (first.cookie, second.access_token) == (COOKIE, ACCESS)
+
+    asyncio.run(story())
+    assert_silent(caplog.text)

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from . import __version__, demo
+from . import __version__
 from .client import Pan115Client
 from .config import UploadConfig, state_directory
 from .drive.credentials_file import CredentialStore
 from .errors import CredentialsError, Pan115Error
-from .frames import history_frame, sessions_frame
 from .job import UploadJob
 from .models import UploadResult
 from .signin import sign_in
@@ -234,6 +233,8 @@ def _sessions(options: argparse.Namespace) -> int:
         for row in rows:
             print(json.dumps(row.to_dict(), ensure_ascii=True))
         return OK
+    from .frames import sessions_frame  # pandas takes a second to import
+
     frame = sessions_frame(rows)
     columns = ["file_name", "target_path", "status", "progress", "uploaded_parts", "total_parts", "updated_at"]
     print(frame[columns].to_string(index=False) if rows else say("没有未完成的上传", "no unfinished uploads"))
@@ -264,6 +265,8 @@ def _history_command(commands: _Commands) -> None:
 
 
 def _history(options: argparse.Namespace) -> int:
+    from .frames import history_frame
+
     store = open_store(options.state_dir)
     try:
         frame = history_frame(store.history.list(options.n))
@@ -347,7 +350,13 @@ def _serve(options: argparse.Namespace) -> int:
 def _demo_command(commands: _Commands) -> None:
     parser = commands.add_parser("demo", help=say("本地演示（无需账号）", "the whole story on a local sandbox"))
     parser.add_argument("--file", metavar="PATH")
-    parser.set_defaults(run=lambda options: demo.run(options.file))
+    parser.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from . import demo
+
+    return demo.run(options.file)
 
 
 def _say_error(error: Pan115Error) -> None:

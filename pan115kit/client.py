@@ -10,20 +10,20 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from . import runtime
 from .core import ClientCore, PathLike
 from .drive.base import Account
 from .drive.names import check_folder_path
 from .errors import ConfigError, Pan115Error
-from .frames import history_frame, samples_frame, sessions_frame
 from .job import UploadBatch, UploadJob
 from .models import UploadResult, UploadSession
 from .progress import UploadProgress
 from .transfer.folder import FolderPlan, PlannedFile, plan_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Called with progress snapshots, live.
 Watcher = Callable[[UploadProgress], Any]
@@ -292,6 +292,8 @@ class Pan115Client(ClientCore):
         Example:
             >>> client.sessions()[["file_name", "progress", "status"]]    # doctest: +SKIP
         """
+        from .frames import sessions_frame  # pandas takes a second to import
+
         return sessions_frame(self._store().sessions.list())
 
     def history(self, limit: int | None = None) -> pd.DataFrame:
@@ -300,6 +302,8 @@ class Pan115Client(ClientCore):
         Args:
             limit: At most so many rows.
         """
+        from .frames import history_frame
+
         return history_frame(self._store().history.list(limit))
 
     def samples(self, job: UploadJob | str) -> pd.DataFrame:
@@ -308,6 +312,8 @@ class Pan115Client(ClientCore):
         Args:
             job: A job or a ``job_id`` from :meth:`history`.
         """
+        from .frames import samples_frame
+
         return samples_frame(self._store().history.samples(job if isinstance(job, str) else job.job_id))
 
     def resume(self, session: str | UploadSession) -> UploadJob:

@@ -9,19 +9,19 @@ import concurrent.futures
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import runtime
 from .errors import Pan115Error
-from .frames import samples_frame
 from .models import UploadResult, UploadStatus
 from .progress import UploadProgress
 from .text import format_bytes, say
 from .transfer.folder import FolderPlan, Skipped
 from .transfer.jobs import Job
 from .transfer.queue import UploadQueue
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OnInterrupt = Literal["detach", "leave"]
 
@@ -162,6 +162,8 @@ class UploadJob:
 
     def samples(self) -> pd.DataFrame:
         """Its curve at 1 Hz: ``time, uploaded_bytes, speed_mbps, phase``."""
+        from .frames import samples_frame  # pandas takes a second to import
+
         return samples_frame(self._queue.tools.store.history.samples(self.job_id))
 
     def __repr__(self) -> str:

@@ -98,7 +98,7 @@ class ListeningBackend(httpcore.AsyncNetworkBackend):
         except TimeoutError:
             raise httpcore.ConnectTimeout(f"no connection within {timeout} s") from None
         except OSError as error:
-            raise httpcore.ConnectError(str(error)) from None
+            raise httpcore.ConnectError(_reason(error)) from None
         _tune(transport.get_extra_info("socket"), socket_options or ())
         return ListeningStream(transport, protocol)
 
@@ -122,7 +122,7 @@ class ListeningStream(httpcore.AsyncNetworkStream):
             if not await protocol.something_happens(timeout):
                 raise httpcore.ReadTimeout(f"no byte for {timeout} s")
         if not protocol.received and protocol.error is not None:
-            raise httpcore.ReadError(str(protocol.error))
+            raise httpcore.ReadError(_reason(protocol.error))
         data = bytes(protocol.received[:max_bytes])
         del protocol.received[:max_bytes]
         return data
@@ -150,7 +150,7 @@ class ListeningStream(httpcore.AsyncNetworkStream):
         if self._protocol.is_answered:
             raise httpcore.WriteError("the server answered before it had the whole request")
         if self._protocol.ended or self._transport.is_closing():
-            raise httpcore.WriteError(str(self._protocol.error or "the server closed the connection"))
+            raise httpcore.WriteError(_reason(self._protocol.error))
 
     async def aclose(self) -> None:
         """Close at once, whatever is still unsent."""
@@ -172,7 +172,7 @@ class ListeningStream(httpcore.AsyncNetworkStream):
             raise httpcore.ConnectTimeout(f"no TLS handshake within {timeout} s") from None
         except OSError as error:
             await self.aclose()
-            raise httpcore.ConnectError(str(error)) from None
+            raise httpcore.ConnectError(_reason(error)) from None
         if transport is None:
             raise httpcore.ConnectError("the connection was closed during the TLS handshake")
         self._protocol.encrypted_over(transport)
@@ -259,6 +259,13 @@ class _Protocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.is_paused = False
         self._wake()
+
+
+def _reason(error: Exception | None) -> str:
+    """The system's words; asyncio's own ("Connect call failed") tell less."""
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error) if error is not None else "the server closed the connection"
 
 
 def _tune(sock: Any, options: Iterable[httpcore.SOCKET_OPTION]) -> None:

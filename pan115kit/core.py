@@ -45,7 +45,7 @@ class ClientCore:
             user_key, access_token, refresh_token = _credentials_from_environment()
         self.config = config or UploadConfig.from_environment()
         self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._pid = self._born_in = os.getpid()
         self._engine_: Engine | None = None
         self._store_: Store | None = None
         self._closed = False
@@ -114,6 +114,7 @@ class ClientCore:
         client._at_close.append(box.stop)
         if temporary:
             client._at_close.append(lambda: shutil.rmtree(temporary, ignore_errors=True))
+        runtime.at_exit(client.close)
         return client
 
     @classmethod
@@ -172,6 +173,7 @@ class ClientCore:
             if self._engine_ is None or self._pid != os.getpid():
                 self._pid, self._store_ = os.getpid(), None
                 self._engine_ = Engine(self._build_drive(), self._store(), self.tracker, self.config)
+                runtime.not_at_exit(self.close)
                 runtime.at_exit(self.close)
                 started = self._engine_.loop.submit(self._engine_.start(), fresh_context=True)
                 if not self._engine_.loop.is_current:
@@ -185,6 +187,7 @@ class ClientCore:
         if self._closed:
             return
         self._closed = True
+        runtime.not_at_exit(self.close)
         with self._lock:
             engine, self._engine_ = self._engine_, None
         if engine is not None and self._pid == os.getpid() and engine.loop.alive:
@@ -194,8 +197,9 @@ class ClientCore:
         if self._store_ is not None:
             self._store_.close()
             self._store_ = None
-        for function in self._at_close:
-            function()
+        if self._born_in == os.getpid():  # a forked child must not stop its parent's sandbox
+            for function in self._at_close:
+                function()
 
     async def aclose(self) -> None:
         """As :meth:`close`, without blocking the caller's loop."""

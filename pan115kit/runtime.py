@@ -78,7 +78,8 @@ class LoopThread:
                 with it and its updates outlive the cell.
 
         Returns:
-            A future for any thread; cancelling it cancels the coroutine.
+            A future for any thread.  Cancelling it has no effect once the coroutine runs: nobody's waiting, or
+            giving up waiting, may stop an upload.
         """
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
         context = contextvars.Context() if fresh_context else contextvars.copy_context()
@@ -167,6 +168,12 @@ _at_exit: list[Callable[[], None]] = []
 def at_exit(function: Callable[[], None]) -> None:
     """Run ``function`` before the loops are stopped at interpreter exit; the newest first."""
     _at_exit.append(function)
+
+
+def not_at_exit(function: Callable[[], None]) -> None:
+    """Undo :func:`at_exit`; unknown functions are ignored."""
+    if function in _at_exit:
+        _at_exit.remove(function)
 
 
 def shutdown() -> None:

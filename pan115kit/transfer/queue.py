@@ -229,9 +229,11 @@ class UploadQueue:
         """One file is hashed ahead while the slots are busy, so that its turn begins with bytes."""
         if any(job.hashing is not None for job in self._jobs.values()):
             return
-        waiting = [Waiting(j.job_id, j.priority, j.order) for j in self._jobs.values() if j.waits and not j.hashed]
+        waiting = [Waiting(j.job_id, j.priority, j.order) for j in self._jobs.values() if j.waits]
         for job_id in choose(waiting, 0, 1):
             job = self._jobs[job_id]
+            if job.hashed:
+                return  # the next one is ready; hashing further ahead would only keep the disk busy
             job.hashed = True
             job.hashing = asyncio.get_running_loop().create_task(self._hash_ahead(job), name=f"hash {job_id}")
 

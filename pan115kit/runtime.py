@@ -223,7 +223,7 @@ def wait(
         >>> wait(engine().submit(answer()))
         42
     """
-    if any(thread.is_current for thread in list(_threads.values())):
+    if not future.done() and any(thread.is_current for thread in list(_threads.values())):
         raise RuntimeError("blocking calls cannot be made from pan115kit's own threads; use await")
     end = None if timeout is None else time.monotonic() + timeout
     try:

@@ -21,6 +21,31 @@ class Stop(enum.Enum):
     LEAVE = "leave"  # stop here, keep the session: Ctrl-C, close, exit
 
 
+_STRENGTH = (Stop.PAUSE, Stop.LEAVE, Stop.CANCEL)
+
+
+def stronger(first: Stop | None, second: Stop) -> Stop:
+    """Of two stops the one that goes further: closing must not turn a cancel into a session that is kept.
+
+    Example:
+        >>> stronger(Stop.CANCEL, Stop.LEAVE).name, stronger(None, Stop.PAUSE).name
+        ('CANCEL', 'PAUSE')
+    """
+    return second if first is None else max(first, second, key=_STRENGTH.index)
+
+
+def new_future() -> concurrent.futures.Future[UploadResult]:
+    """A future that only the queue ends: who stops waiting for it must not cancel it for the others.
+
+    Example:
+        >>> new_future().cancel()
+        False
+    """
+    future: concurrent.futures.Future[UploadResult] = concurrent.futures.Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What the choice looks at."""
@@ -56,8 +81,11 @@ class Job:
     hashing: asyncio.Task[None] | None = None
     hashed: bool = False
     stop: Stop | None = None
+    late: Stop | None = None  # asked while its books were being closed
     again: bool = False
+    begun: bool = False  # its task has taken its first step
     ending: bool = False  # its books are being closed: too late to stop it
+    held_by: int = 0  # which of 115's blocks holds it
     started_at: float = 0.0
     error: BaseException | None = None
 

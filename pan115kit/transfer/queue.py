@@ -7,7 +7,6 @@ lives.  A free slot and a runnable job always meet, because every change ends in
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import itertools
 import logging
@@ -16,16 +15,17 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 from .. import runtime
-from ..errors import AccountBlockedError, Pan115Error, UploadCancelled
+from ..errors import AccountBlockedError, ConfigError, Pan115Error, UploadCancelled
 from ..models import UploadResult, UploadSession, UploadStatus
 from ..progress import ProgressRecorder, UploadProgress
 from ..store import session_id_for
 from ..text import say
 from ..tracker import ProgressTracker
 from .books import Books
-from .jobs import Job, Stop, Waiting, choose
+from .jobs import Job, Stop, Waiting, choose, new_future, stronger
 from .tools import Tools
 from .upload import Upload, UploadRequest
 
@@ -58,6 +58,7 @@ class UploadQueue:
         self.tools = tools
         self.tracker = tracker
         self.blocked: AccountBlockedError | None = None
+        self._blocks = 0  # how often 115 has blocked the account: which block holds a job
         self._loop = loop or runtime.engine()
         self._clock = clock
         self._jobs: dict[str, Job] = {}
@@ -92,7 +93,12 @@ class UploadQueue:
 
         Returns:
             The job; its ``future`` ends with an :class:`UploadResult` or the error.
+
+        Raises:
+            ConfigError: The queue is closed.
         """
+        if self._closed:
+            raise ConfigError("this client is closed", hint="make a new one")
         path = os.path.abspath(os.fspath(file_path))
         request = UploadRequest(uuid.uuid4().hex, path, target_path, target_dir_id, skip_existing)
         if watch is not None:
@@ -107,7 +113,7 @@ class UploadQueue:
 
     def _add(self, request: UploadRequest, recorder: ProgressRecorder, priority: int) -> Job:
         upload = Upload(request, self.tools, recorder, self._clock)
-        job = Job(request, recorder, priority, next(self._orders), concurrent.futures.Future(), upload, self._clock())
+        job = Job(request, recorder, priority, next(self._orders), new_future(), upload, self._clock())
         self._jobs[job.job_id] = job
         self._post(self._pump)
         return job
@@ -211,15 +217,16 @@ class UploadQueue:
         if self.blocked is not None:
             self._hold_waiting(self.blocked)
             return
-        running = sum(job.task is not None for job in self._jobs.values())
-        waiting = [Waiting(j.job_id, j.priority, j.order) for j in self._jobs.values() if j.waits]
+        jobs = self.jobs()  # a copy: other threads add to the table meanwhile
+        running = sum(job.task is not None for job in jobs)
+        waiting = [Waiting(j.job_id, j.priority, j.order) for j in jobs if j.waits]
         for job_id in choose(waiting, running, self._limit):
             self._start(self._jobs[job_id])
         self._hash_next()
         self._drop_oldest()
 
     def _start(self, job: Job) -> None:
-        job.stop, job.again, job.error = None, False, None
+        job.stop, job.late, job.again, job.begun, job.error = None, None, False, False, None
         job.started_at = job.started_at or self._clock()
         job.task = asyncio.get_running_loop().create_task(self._run(job), name=f"upload {job.job_id}")
         if self._sampler is None or self._sampler.done():
@@ -227,15 +234,18 @@ class UploadQueue:
 
     def _hash_next(self) -> None:
         """One file is hashed ahead while the slots are busy, so that its turn begins with bytes."""
-        if any(job.hashing is not None for job in self._jobs.values()):
+        jobs = self.jobs()
+        if any(job.hashing is not None for job in jobs):
             return
-        waiting = [Waiting(j.job_id, j.priority, j.order) for j in self._jobs.values() if j.waits]
+        waiting = [Waiting(j.job_id, j.priority, j.order) for j in jobs if j.waits]
         for job_id in choose(waiting, 0, 1):
             job = self._jobs[job_id]
             if job.hashed:
                 return  # the next one is ready; hashing further ahead would only keep the disk busy
             job.hashed = True
             job.hashing = asyncio.get_running_loop().create_task(self._hash_ahead(job), name=f"hash {job_id}")
+            # not in the task itself: one that is cancelled before its first step runs none of its lines
+            job.hashing.add_done_callback(partial(self._hashed, job))
 
     async def _hash_ahead(self, job: Job) -> None:
         try:
@@ -243,16 +253,20 @@ class UploadQueue:
         except Pan115Error as error:
             # the upload itself meets and reports it when its turn comes
             logger.debug("hashing %s ahead: %s", job.recorder.file_name, error)
-        finally:
-            job.hashing = None
-            if job.task is None and job.status is UploadStatus.HASHING:
-                job.recorder.status(UploadStatus.PENDING)
-            self._pump()
+
+    def _hashed(self, job: Job, _: asyncio.Task[None]) -> None:
+        job.hashing = None
+        if job.task is None and job.status is UploadStatus.HASHING:
+            job.recorder.status(UploadStatus.PENDING)
+        self._pump()
 
     async def _run(self, job: Job) -> None:
         """One run of one job; whatever happens, it ends in a state and nobody waits for ever."""
         outcome: UploadResult | BaseException
+        job.begun = True
         try:
+            if job.stop is not None:
+                raise asyncio.CancelledError
             if job.hashing is not None:
                 await asyncio.wait([job.hashing])
             outcome = await job.upload.run()
@@ -266,9 +280,19 @@ class UploadQueue:
         job.ending = True
         try:
             await self._settle(job, outcome)
+        except Exception as error:  # as above
+            logger.exception("ending the upload of %s", job.recorder.file_name)
+            self._tell(job, UploadStatus.FAILED, error)
         finally:
-            job.task, job.ending = None, False
-            self._pump()
+            self._free(job)
+
+    def _free(self, job: Job) -> None:
+        """Its task is over; what was asked while its books were being closed comes now."""
+        late, job.late = job.late, None
+        job.task, job.ending = None, False
+        if late is not None:
+            self._stop(job.job_id, late)
+        self._pump()
 
     async def _settle(self, job: Job, outcome: UploadResult | BaseException) -> None:
         await self._books.sample(job)
@@ -278,7 +302,8 @@ class UploadQueue:
         elif isinstance(outcome, UploadCancelled):
             await self._stopped(job)
         elif isinstance(outcome, AccountBlockedError):
-            self.blocked = outcome
+            if self.blocked is None:
+                self.blocked, self._blocks = outcome, self._blocks + 1
             await self._books.mark(job, UploadStatus.PAUSED, str(outcome))
             self._hold(job, outcome)
         else:
@@ -310,10 +335,19 @@ class UploadQueue:
             job.error = outcome
             job.recorder.status(status, error_message=str(outcome))
         await self.tracker.flush(job.job_id)
+        self._tell(job, status, outcome)
+
+    def _tell(self, job: Job, status: UploadStatus, outcome: UploadResult | BaseException) -> None:
+        """Whoever waits for the job hears how it ended."""
+        if job.future.done():  # it was held by a block, which its waiters were told
+            job.future = new_future()
         if isinstance(outcome, UploadResult):
             job.future.set_result(outcome)
-        else:
-            job.future.set_exception(outcome)
+            return
+        job.error = outcome
+        if job.status is not status:
+            job.recorder.status(status, error_message=str(outcome))
+        job.future.set_exception(outcome)
 
     # -- commands ----------------------------------------------------------------------------------------------
 
@@ -324,9 +358,7 @@ class UploadQueue:
         if job.hashing is not None:
             job.hashing.cancel()
         if job.task is not None:
-            if not job.ending and (job.stop is None or stop is not Stop.PAUSE):
-                job.stop, job.again = stop, False
-                job.task.cancel()
+            self._stop_running(job, stop)
             return
         if stop is Stop.PAUSE:
             job.recorder.status(UploadStatus.PAUSED)
@@ -334,30 +366,48 @@ class UploadQueue:
             job.stop, job.ending = stop, True
             job.task = asyncio.get_running_loop().create_task(self._end_idle(job))
 
+    def _stop_running(self, job: Job, stop: Stop) -> None:
+        job.again = False
+        if job.ending:  # it may end well; if it does not (it was being paused), this comes next
+            if stop is not Stop.PAUSE:
+                job.late = stop
+            return
+        first, job.stop = job.stop is None, stronger(job.stop, stop)
+        # one cancellation: a second would cut off the tidying up after the first.  A task that has not taken its
+        # first step would run none of its lines, so it looks for itself.
+        if first and job.begun and job.task is not None:
+            job.task.cancel()
+
     async def _end_idle(self, job: Job) -> None:
         try:
             await self._stopped(job)
+        except Exception as error:  # as in _run
+            logger.exception("ending the upload of %s", job.recorder.file_name)
+            self._tell(job, UploadStatus.CANCELLED, error)
         finally:
-            job.task, job.ending = None, False
-            self._pump()
+            self._free(job)
 
     def _resume(self, job_id: str) -> None:
         job = self._jobs.get(job_id)
-        if job is None or job.status.is_final:
+        if job is None or job.status.is_final or self._closed:
             return
         if job.task is not None:
             job.again = job.stop is Stop.PAUSE
         elif job.status is UploadStatus.PAUSED:
             if job.future.done():  # it was held by a block, which its waiters were told
-                job.future = concurrent.futures.Future()
+                job.future = new_future()
+                if job.held_by == self._blocks:
+                    self._unblock()  # the user says go on; once for all that this block holds
             job.recorder.status(UploadStatus.PENDING)
             self._pump()
 
     def _retry(self, job_id: str) -> None:
         job = self._jobs.get(job_id)
-        if job is None or job.task is not None or job.status not in (UploadStatus.FAILED, UploadStatus.CANCELLED):
+        if job is None or job.task is not None or self._closed:
             return
-        job.future = concurrent.futures.Future()
+        if job.status not in (UploadStatus.FAILED, UploadStatus.CANCELLED):
+            return
+        job.future = new_future()
         job.upload = Upload(job.request, self.tools, job.recorder, self._clock)
         job.hashed, job.started_at, job.stop = False, 0.0, None
         job.recorder.status(UploadStatus.PENDING)
@@ -366,12 +416,12 @@ class UploadQueue:
     def _hold(self, job: Job, error: AccountBlockedError) -> None:
         """115 blocks the account: nothing is failed, nobody waits for ever (law 12)."""
         job.recorder.status(UploadStatus.PAUSED, error_message=str(error))
-        job.error = error
+        job.error, job.held_by = error, self._blocks
         if not job.future.done():
             job.future.set_exception(error)
 
     def _hold_waiting(self, error: AccountBlockedError) -> None:
-        for job in self._jobs.values():
+        for job in self.jobs():
             if job.waits and job.hashing is None:
                 self._hold(job, error)
 
@@ -383,7 +433,7 @@ class UploadQueue:
 
     async def _sample(self) -> None:
         """One point a second for every moving upload."""
-        while any(job.task is not None for job in self._jobs.values()):
+        while any(job.task is not None for job in self.jobs()):
             for job in self.jobs():
                 if job.status.is_active:
                     await self._books.sample(job)

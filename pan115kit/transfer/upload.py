@@ -18,9 +18,8 @@ from ..drive.names import shorten_file_name
 from ..errors import (
     FileChangedError,
     FileTooLargeError,
-    NetworkError,
     NoSpaceError,
-    OssError,
+    Pan115Error,
     SessionBusyError,
     TargetError,
     VerificationError,
@@ -93,8 +92,9 @@ class Upload:
         begun = self.clock()
         file = LocalFile.open(self.request.file_path)
         try:
-            await self._take_session(file)
             try:
+                # within: a stop may come while the lease is being written
+                await self._take_session(file)
                 session = await self._begin_session(file)
                 await self._check_account(file)
                 self._folder_id = await self._find_folder()
@@ -343,7 +343,7 @@ async def abort_pending(tools: Tools, abort: PendingAbort) -> bool:
     """
     try:
         await tools.bucket(abort.bucket).abort(abort.object_key, abort.upload_id)
-    except (OssError, NetworkError) as error:
+    except Pan115Error as error:
         logger.warning("an unfinished upload could not be aborted now and will be later: %s", error)
         return False
     await tools.store.call(tools.store.sessions.forget_abort, abort.upload_id)

@@ -32,7 +32,7 @@ from typing import TypeVar
 from ..errors import ConfigError
 from ..text import say
 from . import opening, schema
-from .faults import explained, is_busy
+from .faults import explained, is_busy, is_damage
 from .locks import opening_lock
 from .worker import Worker
 
@@ -178,7 +178,9 @@ class Database:
         with opening_lock(self.directory):
             try:
                 self._open_sound()
-            except opening.Damaged as damage:
+            except (opening.Damaged, sqlite3.DatabaseError) as damage:
+                if isinstance(damage, sqlite3.DatabaseError) and not is_damage(damage):
+                    raise
                 kept = opening.set_aside(self.path, opening.time_stamp(self._clock()))
                 self._say_damaged(kept, str(damage))
                 self._open_sound()

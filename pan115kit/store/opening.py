@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .faults import is_busy, is_damage
+from .faults import is_busy
 from .schema import is_foreign, missing_from, refuse_newer
 
 #: Seconds SQLite itself waits for another connection's lock before it reports "busy".
@@ -71,19 +71,14 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         Damaged: It is not.
         StoreError: A newer release wrote it.
-        sqlite3.Error: It could not be read for another reason.
+        sqlite3.Error: It cannot be read, or not as a database.
     """
-    try:
-        refuse_newer(connection, path)
-        verdict = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
-        if verdict != ["ok"]:
-            raise Damaged(str(verdict[0]).splitlines()[-1] if verdict else "quick_check failed")
-        if is_foreign(connection):
-            raise Damaged("it holds another program's tables")
-    except sqlite3.DatabaseError as error:
-        if is_damage(error):
-            raise Damaged(str(error)) from error
-        raise
+    refuse_newer(connection, path)
+    verdict = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
+    if verdict != ["ok"]:
+        raise Damaged(verdict[0].splitlines()[-1] if verdict else "quick_check failed")
+    if is_foreign(connection):
+        raise Damaged("it holds another program's tables")
 
 
 def check_schema(connection: sqlite3.Connection) -> None:

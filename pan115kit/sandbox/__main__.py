@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     text.add_argument("--access-token-life", type=float, default=7200.0, metavar="SECONDS")
     text.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="every request waits")
     text.add_argument("--bandwidth", type=float, metavar="BYTES_PER_S", help="into OSS, all together")
-    text.add_argument("--qr-polls", type=int, default=2, help="polls until a QR login is confirmed; -1: never")
+    text.add_argument("--qr-polls", type=int, default=3, help="polls until a QR login is confirmed; -1: never")
     text.add_argument(
         "--object-as-url", action="store_true", help="answer init with a full URL as object (for p115oss)"
     )

@@ -53,12 +53,20 @@ class Digest:
 
     def update(self, data: bytes) -> None:
         """Add bytes."""
+        self.update_body(data)
+        self.update_whole(data)
+
+    def update_body(self, data: bytes) -> None:
+        """This body's half of :meth:`update`; the halves may run in two threads."""
         self._md5.update(data)
         self.crc64 = crc64.xz(data, self.crc64)
+        self.size += len(data)
+
+    def update_whole(self, data: bytes) -> None:
+        """The whole object's half of :meth:`update`."""
         if self._sha1 is not None:
             self._sha1.update(data)
             self._whole_crc64 = crc64.xz(data, self._whole_crc64)
-        self.size += len(data)
 
     @property
     def md5(self) -> str:
@@ -85,15 +93,18 @@ class Digest:
 
 
 async def pump(chunks: AsyncIterator[bytes], digest: Digest, file: BinaryIO) -> None:
-    """Stream a body to a file; a worker thread hashes and writes one gulp while the next one comes in."""
+    """Stream a body to a file; two threads hash and write one gulp while the next one comes in."""
     gulp: list[bytes] = []
     size = 0
-    working: asyncio.Future[None] | None = None
+    working: asyncio.Future[tuple[None, None]] | None = None
 
-    def work(data: list[bytes]) -> None:
-        for chunk in data:
-            digest.update(chunk)
-            file.write(chunk)
+    def write(data: bytes) -> None:
+        digest.update_whole(data)
+        file.write(data)
+
+    def start(data: bytes) -> asyncio.Future[tuple[None, None]]:
+        # MD5 takes about as long as all the rest together.
+        return asyncio.gather(asyncio.to_thread(digest.update_body, data), asyncio.to_thread(write, data))
 
     try:
         async for chunk in chunks:
@@ -102,15 +113,17 @@ async def pump(chunks: AsyncIterator[bytes], digest: Digest, file: BinaryIO) -> 
             if size >= _GULP:
                 if working is not None:
                     await asyncio.shield(working)
-                working = asyncio.ensure_future(asyncio.to_thread(work, gulp))
+                working = start(b"".join(gulp))
                 gulp, size = [], 0
     finally:
-        if working is not None:  # never close the file under the worker
+        if working is not None:  # never close the file under the workers
             await working
+    rest = b"".join(gulp)
     if size > _SMALL:
-        await asyncio.to_thread(work, gulp)
+        await start(rest)
     else:
-        work(gulp)
+        digest.update_body(rest)
+        write(rest)
 
 
 def base64_md5(hex_md5: str) -> str:

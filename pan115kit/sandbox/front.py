@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from .accounts import Refusal
 from .bucket import BUCKETS, fault_reply, operation
 from .call import Call, ConnectionGone, answer
 from .control import Control
@@ -21,7 +22,7 @@ from .open_api import OpenApi
 from .oss_xml import OssFault
 from .story import RequestRecord
 from .upload_api import UploadApi
-from .world import Handler, World
+from .world import Handler, World, open_error
 
 _STALL_STEP = 0.02
 _WAF_PAGE = """<!doctypehtml><html lang="zh-cn"><head><meta charset="utf-8"><title>405</title></head><body>
@@ -248,5 +249,5 @@ def _state_false(call: Call, fault: Fault) -> Response:
     if call.route == "gettoken":
         return answer({"StatusCode": "400", "ErrorCode": str(code), "ErrorMessage": message})
     if call.route.startswith("open_"):
-        return answer({"state": False, "code": code, "message": message, "data": []})
+        return open_error(Refusal(code, message))
     return answer({"state": False, "code": code, "message": message, "errno": code, "error": message})

@@ -86,7 +86,7 @@ class Dials:
     second_check_size: int = MIB
     min_app_version: str = "27.0.0"
     callback_timeout: float = 5.0
-    qr_polls: int | None = 2
+    qr_polls: int | None = 3
     qr_long_poll: float = 30.0
     object_as_url: bool = False
     folder_limit: int = 50_000

@@ -40,7 +40,7 @@ class UploadApi:
             ("GET POST", r"/3\.0/getuploadinfo\.php", "getuploadinfo", self._getuploadinfo),
             ("GET POST", r"/3\.0/gettoken\.php", "gettoken", self._gettoken),
             ("POST", r"/4\.0/initupload\.php", "initupload", self._initupload),
-            ("POST", r"/3\.0/resumeupload\.php", "resumeupload", guard(self._resumeupload)),
+            ("POST", r"/3\.0/resumeupload\.php", "resumeupload", self._resumeupload),
             ("POST", r"/3\.0/sampleinitupload\.php", "sampleinitupload", guard(self._sampleinitupload)),
             ("POST", r"/3\.0/completeupload\.php", "completeupload", self._completeupload),
             ("POST", r"/3\.0/samplecompleteupload\.php", "samplecompleteupload", self._completeupload),
@@ -84,7 +84,7 @@ class UploadApi:
     def _init(self, call: Call, form: Mapping[str, str], k_ec_time: int) -> dict[str, object]:
         name = form.get("filename", "")
         call.note(name)
-        refusal = self._world.accounts.check_cookie(call.headers.get("cookie", ""))
+        refusal = self._bad_cookie(call)
         if call.fault is not None and call.fault.kind is FaultKind.STATE_FALSE:
             # 115's own words come encrypted, too.
             refusal = Refusal(call.fault["code"], call.fault["message"])
@@ -129,6 +129,13 @@ class UploadApi:
                 call.note("status 1")
                 return {**_yes(1, 0), **self._place(ticket)}
 
+    def _bad_cookie(self, call: Call) -> Refusal | None:
+        """A cookie that is sent must live; none is fine: ``sig`` and ``userid`` say who it is, and p115oss, which
+        works with the real 115, sends no cookie to initupload and resumeupload.
+        """
+        cookie = call.headers.get("cookie", "")
+        return self._world.accounts.check_cookie(cookie) if cookie else None
+
     def _wrong_proof(self, form: Mapping[str, str], k_ec_time: int) -> tuple[int, str] | None:
         """``sig`` proves the account, ``token`` the client; all of it must belong together (protocol §2.3)."""
         accounts = self._world.accounts
@@ -170,6 +177,11 @@ class UploadApi:
 
     async def _resumeupload(self, call: Call) -> Response:
         form = await call.form()
+        refusal = self._bad_cookie(call)
+        if refusal is not None:
+            return cookie_error(refusal)
+        if form.get("userid") != str(self._world.accounts.user_id):
+            return answer({"request": "upload", "state": False, **_no(402, "userid invalid")})
         ticket = self._uploads.ticket(form.get("pickcode", ""))
         if ticket is None:
             return answer({"request": "upload", "state": False, **_no(402, "pickcode invalid")})

@@ -114,5 +114,6 @@ def open_ok(data: object, **more: object) -> Response:
 
 
 def open_error(refusal: Refusal) -> Response:
-    """A refusal in the shape of proapi; HTTP 200 as always (protocol §1.2)."""
-    return answer({"state": False, "message": refusal.message, "code": refusal.code, "data": []})
+    """A refusal in the shape of proapi; HTTP 200 as always (protocol §1.2).  p115client reads ``errno``."""
+    words = {"message": refusal.message, "code": refusal.code, "error": refusal.message, "errno": refusal.code}
+    return answer({"state": False, **words, "data": []})

@@ -204,16 +204,19 @@ def error_for_http(
     if 200 <= status < 300:
         return None if not is_html(body) else _web_page(status)
     said = _error_in_body(body, route)
-    if said is not None:
+    if said is not None and type(said) is not DriveError:
         return said
     if status == 401 and route == "open":
         return AccessTokenError(_EXPIRED_TOKEN.message, hint=_EXPIRED_TOKEN.hint, code=401)
     if status in (401, 408) or status >= 500:
         # initupload answers a plain 401 now and then; the next try succeeds (protocol §2.3).
-        return DriveError(f"115 answered HTTP {status}", hint="try again", code=status, retryable=True)
+        words = said.server_message if said else ""
+        return DriveError(
+            f"115 answered HTTP {status}", hint="try again", code=status, server_message=words, retryable=True
+        )
     if 300 <= status < 400 or is_html(body):
         return _web_page(status)
-    return DriveError(f"115 answered HTTP {status}", code=status)
+    return said or DriveError(f"115 answered HTTP {status}", code=status)
 
 
 def _web_page(status: int) -> DriveProtocolError:

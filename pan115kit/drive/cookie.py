@@ -25,6 +25,7 @@ from .cipher import ClientCipher, make_signature, make_token
 from .codes import as_int, error_for, read_object
 from .http import ApiClient
 from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo, check_size
+from .secret import Quiet
 
 _NEEDED = ("UID", "CID", "SEID")
 _KNOWN = (*_NEEDED, "KID")
@@ -140,7 +141,7 @@ class CookieDrive(RouteDrive):
             f"{self._at.upload}/4.0/initupload.php",
             params={"k_ec": self._cipher.k_ec(t)},
             content=self._cipher.encrypt(urlencode(form).encode()),
-            headers=self._headers() | {"Content-Type": "application/x-www-form-urlencoded"},
+            headers=self._headers("application/x-www-form-urlencoded"),
         )
         return self._open_reply(body)
 
@@ -269,8 +270,11 @@ class CookieDrive(RouteDrive):
     def _user_agent(self) -> str:
         return f"Mozilla/5.0 115Browser/{self._app_version}"
 
-    def _headers(self) -> dict[str, str]:
-        return {"Cookie": self._cookie, "User-Agent": self._user_agent}
+    def _headers(self, content_type: str = "") -> dict[str, str]:
+        headers = Quiet({"Cookie": self._cookie, "User-Agent": self._user_agent})
+        if content_type:
+            headers["Content-Type"] = content_type
+        return headers
 
     async def _get(self, url: str, **params: str | int) -> dict[str, Any]:
         return await self._api.once("GET", url, params=params, headers=self._headers())

@@ -30,6 +30,7 @@ from .codes import as_int, check_reply, is_true
 from .cookie import parse_cookie
 from .http import ApiClient
 from .qr import qr_svg, qr_text
+from .secret import Quiet, Secret, TokenPair
 from .tokens import read_pair
 
 #: Device kinds a cookie login can take; one login lives per kind, a new one ends the old one (protocol §1.1).
@@ -232,7 +233,7 @@ class DeviceLogin(QrLogin):
     def __init__(self, api: ApiClient, endpoints: Endpoints, ticket: Mapping[str, Any], verifier: str) -> None:
         super().__init__(api, endpoints, ticket, str(ticket.get("qrcode") or ""))
         self._verifier = verifier
-        self._pair = ("", "")
+        self._pair = TokenPair(Secret(""), Secret(""))
 
     @property
     def access_token(self) -> str:
@@ -241,7 +242,7 @@ class DeviceLogin(QrLogin):
         Raises:
             LoginError: The login is not confirmed.
         """
-        return _there(self._pair[0])
+        return _there(self._pair.access.reveal())
 
     @property
     def refresh_token(self) -> str:
@@ -250,13 +251,12 @@ class DeviceLogin(QrLogin):
         Raises:
             LoginError: The login is not confirmed.
         """
-        return _there(self._pair[1])
+        return _there(self._pair.refresh.reveal())
 
     async def _fetch(self) -> None:
         url = f"{self._at.passport}/open/deviceCodeToToken"
-        form = {"uid": self._uid, "code_verifier": self._verifier}
-        access, refresh, _ = read_pair((await self._api.once("POST", url, form=form)).get("data"))
-        self._pair = (access, refresh)
+        form: Quiet[str | int] = Quiet(uid=self._uid, code_verifier=self._verifier)
+        self._pair = read_pair((await self._api.once("POST", url, form=form)).get("data"))
 
 
 async def start_cookie_login(

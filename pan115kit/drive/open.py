@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config import Endpoints, UploadConfig
-from ..errors import AccessTokenError, CredentialsError, DriveProtocolError, LoginError, TargetError
+from ..errors import AccessTokenError, DriveProtocolError, LoginError, TargetError
 from ..models import OssToken, UploadTicket
 from .answers import id_text, one_object, read_ticket, read_token
 from .base import Account, FileClaim, RemoteFile, SignedRange
 from .codes import as_int
 from .http import ApiClient
 from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo
+from .secret import Quiet, Secret
 from .tokens import OnTokens, TokenKeeper
 
 _USER_AGENT = "Mozilla/5.0 pan115kit"
@@ -50,15 +51,13 @@ class OpenDrive(RouteDrive):
         config: UploadConfig | None = None,
         api: ApiClient | None = None,
     ) -> None:
-        if not access_token and not refresh_token:
-            raise CredentialsError("the Open API needs access_token or refresh_token")
         config = config or UploadConfig()
         endpoints = endpoints or Endpoints()
         super().__init__(api or ApiClient(config, route="open"), endpoints=endpoints, config=config)
         self._tokens = TokenKeeper(
             self._api,
             f"{endpoints.passport}/open/refreshToken",
-            access_token or "",
+            access_token,
             refresh_token,
             on_tokens,
         )
@@ -183,13 +182,13 @@ class OpenDrive(RouteDrive):
 
     async def _send(
         self,
-        token: str,
+        token: Secret,
         method: str,
         path: str,
         params: Mapping[str, str | int] | None,
         form: Mapping[str, str | int] | None,
     ) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {token}", "User-Agent": _USER_AGENT}
+        headers = Quiet({"Authorization": f"Bearer {token.reveal()}", "User-Agent": _USER_AGENT})
         return await self._api.once(method, self._at.pro + path, params=params, form=form, headers=headers)
 
 

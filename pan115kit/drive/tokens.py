@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..errors import AccessTokenError, CredentialsError, DriveProtocolError, LoginError, Pan115Error
-from .codes import as_int, check_reply
+from .codes import as_int
 from .http import ApiClient
+from .secret import Quiet, Secret, TokenPair
 
 #: Called with the new access and refresh token, before either is used; may be sync or async.
 OnTokens = Callable[[str, str], Awaitable[None] | None]
@@ -41,24 +42,27 @@ class TokenKeeper:
         self,
         api: ApiClient,
         url: str,
-        access_token: str,
+        access_token: str | None,
         refresh_token: str | None = None,
         on_tokens: OnTokens | None = None,
     ) -> None:
-        self._access = _checked(access_token, "access_token") if access_token or not refresh_token else ""
-        self._refresh = _checked(refresh_token, "refresh_token") if refresh_token else ""
+        if not access_token and not refresh_token:
+            raise CredentialsError("the Open API needs access_token or refresh_token")
+        self._pair = TokenPair(
+            _checked(access_token or "", "access_token"), _checked(refresh_token or "", "refresh_token")
+        )
         self._api = api
         self._url = url
         self._on_tokens = on_tokens
         self._expires_at: float | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._final: LoginError | None = None
-        api.hide(self._access, self._refresh)
+        api.hide(self._pair.access.reveal(), self._pair.refresh.reveal())
 
     def __repr__(self) -> str:
-        return f"<TokenKeeper, {'renewable' if self._refresh else 'not renewable'}>"
+        return f"<TokenKeeper, {'renewable' if self._pair.refresh else 'not renewable'}>"
 
-    async def current(self) -> str:
+    async def current(self) -> Secret:
         """The access token to use now, renewed if it is about to end.
 
         Raises:
@@ -67,11 +71,11 @@ class TokenKeeper:
         if self._final is not None:
             raise _again(self._final)
         ends = self._expires_at is not None and self._api.timing.wall() >= self._expires_at - EARLY
-        if not self._access or (ends and self._refresh):
-            return await self.renew(self._access)
-        return self._access
+        if not self._pair.access or (ends and self._pair.refresh):
+            return await self.renew(self._pair.access)
+        return self._pair.access
 
-    async def renew(self, used: str) -> str:
+    async def renew(self, used: Secret) -> Secret:
         """Another access token than ``used``: the one somebody renewed meanwhile, else a new one.
 
         Raises:
@@ -80,9 +84,9 @@ class TokenKeeper:
         """
         if self._final is not None:
             raise _again(self._final)
-        if self._access != used:
-            return self._access
-        if not self._refresh:
+        if self._pair.access != used:
+            return self._pair.access
+        if not self._pair.refresh:
             raise LoginError(
                 "the access token has run out", hint="pass refresh_token too, or log in again", code=40140125
             )
@@ -90,7 +94,7 @@ class TokenKeeper:
             self._renewal = asyncio.create_task(self._renew(), name="pan115kit-renew-token")
             self._renewal.add_done_callback(self._renewed)
         await asyncio.shield(self._renewal)
-        return self._access
+        return self._pair.access
 
     async def settle(self) -> None:
         """Wait for a renewal under way: cut off after 115 answered, it would cost the login."""
@@ -103,9 +107,10 @@ class TokenKeeper:
             task.exception()  # every waiter may have been cancelled: then nobody else looks at it
 
     async def _renew(self) -> None:
-        reply = await self._api.once("POST", self._url, form={"refresh_token": self._refresh}, check=False)
+        form: Quiet[str | int] = Quiet(refresh_token=self._pair.refresh.reveal())
         try:
-            check_reply(reply, route="open")
+            # route="open" reads 99 as an expired access token.
+            pair = read_pair((await self._api.once("POST", self._url, form=form)).get("data"))
         except AccessTokenError as error:
             # For this call there is nothing left to renew with.
             self._final = LoginError("115 does not renew the login", hint="authorise the app again", code=error.code)
@@ -113,20 +118,19 @@ class TokenKeeper:
         except LoginError as error:
             self._final = error
             raise _again(error) from None
-        access, refresh, lifetime = read_pair(reply.get("data"))
-        self._api.hide(access, refresh)
-        expires_at = None if lifetime is None else self._api.timing.wall() + lifetime
+        self._api.hide(pair.access.reveal(), pair.refresh.reveal())
+        expires_at = None if pair.lifetime is None else self._api.timing.wall() + pair.lifetime
         try:
-            await self._save(access, refresh)
+            await self._save(pair)
         finally:
             # The old pair is dead from here on, whether or not the new one could be saved.
-            self._access, self._refresh, self._expires_at = access, refresh, expires_at
+            self._pair, self._expires_at = pair, expires_at
 
-    async def _save(self, access: str, refresh: str) -> None:
+    async def _save(self, pair: TokenPair) -> None:
         if self._on_tokens is None:
             return
         try:
-            waiting = self._on_tokens(access, refresh)
+            waiting = self._on_tokens(pair.access.reveal(), pair.refresh.reveal())
             if inspect.isawaitable(waiting):
                 await waiting
         except Pan115Error:
@@ -139,34 +143,34 @@ class TokenKeeper:
             ) from None
 
 
-def read_pair(data: Any) -> tuple[str, str, float | None]:
-    """Access token, refresh token and lifetime in seconds of ``deviceCodeToToken`` or ``refreshToken``.
+def read_pair(data: Any) -> TokenPair:
+    """The tokens of ``deviceCodeToToken`` or ``refreshToken``.
 
     Raises:
         DriveProtocolError: A token is missing.
 
     Example:
         >>> read_pair({"access_token": "a", "refresh_token": "r", "expires_in": 7200})
-        ('a', 'r', 7200.0)
+        TokenPair(access=<secret>, refresh=<secret>, lifetime=7200.0)
     """
-    pair = data if isinstance(data, dict) else {}
-    access, refresh = pair.get("access_token"), pair.get("refresh_token")
-    if not (isinstance(access, str) and access and isinstance(refresh, str) and refresh):
+    pair = Quiet(data) if isinstance(data, dict) else Quiet()
+    if not all(isinstance(pair.get(name), str) and pair[name] for name in ("access_token", "refresh_token")):
         raise DriveProtocolError("115's answer lacks the tokens", hint="log in again", retryable=False)
     seconds = as_int(pair.get("expires_in"))
-    return access, refresh, float(seconds) if seconds and seconds > 0 else None
+    lifetime = float(seconds) if seconds and seconds > 0 else None
+    return TokenPair(Secret(pair["access_token"]), Secret(pair["refresh_token"]), lifetime)
 
 
-def _checked(token: str, name: str) -> str:
-    """A token as it can stand in a header.
+def _checked(token: str, name: str) -> Secret:
+    """A token as it can stand in a header, or none.
 
     Raises:
-        CredentialsError: It is empty or has blanks inside; its value is not shown.
+        CredentialsError: It has blanks inside or is blank; its value is not shown.
     """
-    token = token.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise CredentialsError(f"{name} is empty or has characters no token has", hint="copy it again")
-    return token
+    clean = token.strip()
+    if token and not (clean and clean.isascii() and clean.isprintable() and " " not in clean):
+        raise CredentialsError(f"{name} is blank or has characters no token has", hint="copy it again")
+    return Secret(clean)
 
 
 def _again(error: LoginError) -> LoginError:

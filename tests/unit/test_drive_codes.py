@@ -160,6 +160,9 @@ def test_long_words_are_shortened_to_one_line() -> None:
         (500, b"oops", DriveError, True),
         (502, b"<html>bad gateway", DriveError, True),
         (503, b"", DriveError, True),
+        (503, b'{"state":false,"code":503,"message":"later"}', DriveError, True),
+        (500, b'{"state":false,"code":990001}', LoginError, False),
+        (400, b'{"state":false,"code":1001,"message":"x"}', DriveError, False),
     ],
 )
 def test_http_answers(status: int, body: bytes, kind: type[DriveError], retryable: bool) -> None:

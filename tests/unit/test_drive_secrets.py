@@ -61,6 +61,11 @@ def told(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
 
 
+def told_with_locals(error: BaseException) -> str:
+    """As pytest, rich and error trackers show it."""
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
 def every_call(drive: Any) -> list[Any]:
     return [
         drive.account,
@@ -127,6 +132,46 @@ def test_the_new_pair_is_as_silent_as_the_old() -> None:
     with pytest.raises(Pan115Error, match="no:") as caught:
         asyncio.run(drive.account())
     assert_silent(told(caught.value))
+
+
+QUIET_FAULTS: list[Any] = [
+    httpx.ReadTimeout("silent"),
+    httpx.Response(503),
+    html(),
+    httpx.Response(200, content=b"{"),
+]
+
+
+@pytest.mark.parametrize("fault", QUIET_FAULTS)
+def test_local_variables_in_a_traceback_are_silent(fault: Any) -> None:
+    """Error trackers send local variables elsewhere."""
+    server = Scripted115()
+    for path in ("/app/uploadinfo", "/open/user/info"):
+        server.on(path, fault)
+    cookie = CookieDrive(COOKIE, endpoints=ENDPOINTS, config=CONFIG, api=server.api())
+    tokens = OpenDrive(ACCESS, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    renewing = OpenDrive(None, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    server.on("/open/refreshToken", fault)
+    for drive in (cookie, tokens, renewing):
+        with pytest.raises(Pan115Error) as caught:
+            asyncio.run(drive.account())
+        text = told_with_locals(caught.value)
+        assert "headers" in text
+        assert_silent(text)
+
+
+def test_a_callback_that_fails_shows_no_token_in_its_traceback() -> None:
+    """Its own frames hold both tokens."""
+    server = Scripted115()
+    server.on("/open/refreshToken", {"state": 1, "data": {"access_token": NEW_ACCESS, "refresh_token": NEW_REFRESH}})
+
+    def save(access: str, refresh: str) -> None:
+        raise ValueError(access)
+
+    drive = OpenDrive(None, REFRESH, on_tokens=save, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    with pytest.raises(Pan115Error, match="on_tokens") as caught:
+        asyncio.run(drive.account())
+    assert_silent(told_with_locals(caught.value))
 
 
 def test_logins_are_silent(caplog: pytest.LogCaptureFixture) -> None:

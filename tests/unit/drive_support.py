@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import httpx
 
 from pan115kit.config import Endpoints, UploadConfig
+from pan115kit.drive.base import Drive, FileClaim
 from pan115kit.drive.cipher import ServerCipher
 from pan115kit.drive.codes import Route
+from pan115kit.drive.cookie import CookieDrive
 from pan115kit.drive.http import ApiClient, Timing
+from pan115kit.drive.open import OpenDrive
+from pan115kit.models import UploadTicket
+
+T = TypeVar("T")
+D = TypeVar("D", bound=Drive)
 
 Reply = httpx.Response | Exception | dict[str, Any] | Callable[[httpx.Request], Any]
 
@@ -113,3 +121,50 @@ UPLOAD_INFO = {
     "userkey": USER_KEY,
     "size_limit": 123480309760,
 }
+
+SHA1 = "090AB50BA0472161E944BB2F5709F7C8D134576F"
+CLAIM = FileClaim("影片 1.mkv", 3_000_000, SHA1, "77")
+NEEDED = {"status": 1, "statuscode": 0, "pickcode": "p1", "bucket": "fhnfile", "object": "ab", "callback": CALLBACK}
+TICKET = UploadTicket("fhnfile", "ab", CALLBACK["callback"], CALLBACK["callback_var"], "p1")
+LISTED = {"fid": "900", "cid": "77", "n": "影片 1.mkv", "s": 3_000_000, "sha": SHA1, "pc": "pc9"}
+
+
+def cookie_drive(server: Scripted115, **options: Any) -> CookieDrive:
+    server.routes.setdefault("/app/uploadinfo", [UPLOAD_INFO])
+    config = options.pop("config", CONFIG)
+    return CookieDrive(
+        COOKIE, endpoints=ENDPOINTS, config=config, server_public_key=SERVER.public_key, api=server.api(config=config)
+    )
+
+
+def run(drive: D, story: Callable[[D], Awaitable[T]]) -> T:
+    async def main() -> T:
+        try:
+            return await story(drive)
+        finally:
+            await drive.close()
+
+    return asyncio.run(main())
+
+
+ACCESS_EXPIRED = {"state": False, "code": 40140125, "message": "access_token 已过期"}
+OPEN_CLAIM = FileClaim("影片.mkv", 3_000_000, SHA1, "77", preid="AB" * 20)
+OPEN_NEEDED = {"status": 1, "pick_code": "p1", "bucket": "fhnfile", "object": "ab", "callback": CALLBACK}
+
+
+def ok(data: Any) -> dict[str, Any]:
+    return {"state": True, "code": 0, "message": "", "data": data}
+
+
+def renewed(access: str = "access-2", refresh: str = "refresh-2") -> dict[str, Any]:
+    pair = {"access_token": access, "refresh_token": refresh, "expires_in": 7200}
+    return {"state": 1, "code": 0, "message": "", "data": pair, "error": "", "errno": 0}
+
+
+def bearer(good: str, reply: Any) -> Callable[[httpx.Request], Any]:
+    """Answers only the one access token that is valid."""
+    return lambda request: reply if request.headers["authorization"] == f"Bearer {good}" else ACCESS_EXPIRED
+
+
+def open_drive(server: Scripted115, refresh: str | None = "refresh-1", **options: Any) -> OpenDrive:
+    return OpenDrive("access-1", refresh, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"), **options)

@@ -1,74 +1,48 @@
-"""The Open API route against a scripted 115: init, tokens renewed once, folders, listings."""
+"""The Open API route against a scripted 115: init, keys, folders, listings."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
-from drive_support import CALLBACK, CONFIG, ENDPOINTS, NOW, Scripted115, form_of, html
+from drive_support import (
+    CALLBACK,
+    NOW,
+    SHA1,
+    TICKET,
+    Scripted115,
+    form_of,
+    html,
+    ok,
+    open_drive,
+    run,
+)
+from drive_support import OPEN_CLAIM as CLAIM
+from drive_support import OPEN_NEEDED as NEEDED
 
 from pan115kit.drive import make_drive
-from pan115kit.drive.base import Account, FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
+from pan115kit.drive.base import FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
 from pan115kit.drive.open import OpenDrive
 from pan115kit.errors import (
-    AccessTokenError,
     AccountBlockedError,
     CredentialsError,
     DriveError,
     DriveProtocolError,
     LoginError,
-    RateLimitedError,
     TargetError,
     VerificationError,
 )
 from pan115kit.models import UploadTicket
 
-T = TypeVar("T")
-SHA1 = "090AB50BA0472161E944BB2F5709F7C8D134576F"
-CLAIM = FileClaim("影片.mkv", 3_000_000, SHA1, "77", preid="AB" * 20)
 INIT, INFO, FILES, ADD = "/open/upload/init", "/open/folder/get_info", "/open/ufile/files", "/open/folder/add"
 USER, REFRESH = "/open/user/info", "/open/refreshToken"
-TICKET = UploadTicket("fhnfile", "ab", CALLBACK["callback"], CALLBACK["callback_var"], "p1")
-NEEDED = {"status": 1, "pick_code": "p1", "bucket": "fhnfile", "object": "ab", "callback": CALLBACK}
-EXPIRED = {"state": False, "code": 40140125, "message": "access_token 已过期"}
-ME = {"state": True, "code": 0, "data": {"user_id": 100000001, "rt_space_info": {"all_remain": {"size": 5_000.0}}}}
-
-
-def ok(data: Any) -> dict[str, Any]:
-    return {"state": True, "code": 0, "message": "", "data": data}
-
-
-def renewed(access: str = "access-2", refresh: str = "refresh-2") -> dict[str, Any]:
-    pair = {"access_token": access, "refresh_token": refresh, "expires_in": 7200}
-    return {"state": 1, "code": 0, "message": "", "data": pair, "error": "", "errno": 0}
-
-
-def bearer(good: str, reply: Any) -> Callable[[httpx.Request], Any]:
-    """Answers only the one access token that is valid."""
-    return lambda request: reply if request.headers["authorization"] == f"Bearer {good}" else EXPIRED
-
-
-def drive_on(server: Scripted115, refresh: str | None = "refresh-1", **options: Any) -> OpenDrive:
-    return OpenDrive("access-1", refresh, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"), **options)
-
-
-def run(drive: OpenDrive, story: Callable[[OpenDrive], Awaitable[T]]) -> T:
-    async def main() -> T:
-        try:
-            return await story(drive)
-        finally:
-            await drive.close()
-
-    return asyncio.run(main())
 
 
 def init(*replies: Any, signed: SignedRange | None = None) -> tuple[Any, Scripted115]:
     server = Scripted115()
     server.on(INIT, list(replies))
-    return run(drive_on(server), lambda drive: drive.init_once(CLAIM, signed)), server
+    return run(open_drive(server), lambda drive: drive.init_once(CLAIM, signed)), server
 
 
 # -- init ------------------------------------------------------------------------------------------------------
@@ -89,7 +63,7 @@ def test_an_empty_file_still_has_a_size() -> None:
     """'Leave out what is empty' must not leave out 0."""
     server = Scripted115()
     server.on(INIT, ok(NEEDED))
-    run(drive_on(server), lambda drive: drive.init_once(FileClaim("a", 0, SHA1, "0"), None))
+    run(open_drive(server), lambda drive: drive.init_once(FileClaim("a", 0, SHA1, "0"), None))
     assert server.forms(INIT)[0]["file_size"] == "0"
     assert "preid" not in server.forms(INIT)[0]
 
@@ -153,7 +127,7 @@ def test_an_instant_upload_whose_answer_was_lost_is_not_made_twice() -> None:
     server.on(INIT, [httpx.ReadTimeout("x"), ok(NEEDED)])
     entry = {"fid": "9", "pid": "77", "fc": "1", "fn": "影片.mkv", "fs": 3_000_000, "sha1": SHA1, "pc": "pc9"}
     server.on(FILES, {**ok([entry]), "cid": 77, "count": 1})
-    assert run(drive_on(server), lambda drive: drive.init_once(CLAIM, None)) == Instant("9", "pc9")
+    assert run(open_drive(server), lambda drive: drive.init_once(CLAIM, None)) == Instant("9", "pc9")
 
 
 @pytest.mark.parametrize("code", [770004, 406])
@@ -161,253 +135,6 @@ def test_the_quota_blocks_the_account(code: int) -> None:
     """Not each file for itself."""
     with pytest.raises(AccountBlockedError, match="ten minutes"):
         init({"state": False, "code": code, "message": "已达到当前访问上限，请稍后再试"})
-
-
-# -- tokens ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("code", [40140123, 40140124, 40140125, 40140126, 99])
-def test_an_expired_token_is_renewed_and_the_call_repeated(code: int) -> None:
-    """An upload of three hours outlives its token; the new pair is saved before it is used."""
-    server = Scripted115()
-    saved: list[tuple[str, str, int]] = []
-    server.on(
-        USER, lambda r: ME if r.headers["authorization"] == "Bearer access-2" else {"state": False, "code": code}
-    )
-    server.on(REFRESH, renewed())
-    drive = drive_on(server, on_tokens=lambda a, r: saved.append((a, r, len(server.requests))))
-    assert run(drive, lambda d: d.account()) == Account("100000001", None, 5000)
-    assert saved == [("access-2", "refresh-2", 2)]
-    assert server.paths() == [USER, REFRESH, USER]
-    assert server.forms(REFRESH) == [{"refresh_token": "refresh-1"}]
-
-
-def test_an_async_on_tokens_is_awaited_before_the_pair_is_used() -> None:
-    """A crash right after the first call with it would lose the login."""
-    server = Scripted115()
-    order: list[str] = []
-
-    async def save(access: str, refresh: str) -> None:
-        await asyncio.sleep(0)
-        order.append("saved")
-
-    server.on(USER, lambda r: order.append("asked") or bearer("access-2", ME)(r))
-    server.on(REFRESH, renewed())
-    run(drive_on(server, on_tokens=save), lambda drive: drive.account())
-    assert order == ["asked", "saved", "asked"]
-
-
-def test_fifty_waiters_are_one_renewal() -> None:
-    """A second renewal with the same refresh token logs the user out."""
-    server = Scripted115()
-    server.on(INIT, bearer("access-2", ok(NEEDED)))
-    server.on(REFRESH, [renewed(), {"state": 0, "code": 40140116, "message": "used"}])
-    saved: list[str] = []
-
-    async def story(drive: OpenDrive) -> list[Any]:
-        return await asyncio.gather(*(drive.init_once(CLAIM, None) for _ in range(50)))
-
-    drive = drive_on(server, on_tokens=lambda access, _: saved.append(access))
-    assert run(drive, story) == [NeedsUpload(TICKET)] * 50
-    assert server.paths().count(REFRESH) == 1
-    assert saved == ["access-2"]
-
-
-def test_a_late_refusal_of_the_old_token_does_not_renew_again() -> None:
-    """A call that was slow to be refused finds that somebody renewed meanwhile."""
-    server = Scripted115()
-    server.on(REFRESH, [renewed(), {"state": 0, "code": 40140116}])
-    release = asyncio.Event()
-
-    async def slow_refusal(request: httpx.Request) -> httpx.Response:
-        await release.wait()
-        return httpx.Response(200, json=EXPIRED)
-
-    server.on(INIT, [slow_refusal, ok(NEEDED)])
-    server.on(USER, bearer("access-2", ME))
-
-    async def story(drive: OpenDrive) -> Any:
-        late = asyncio.create_task(drive.init_once(CLAIM, None))
-        await drive.account()
-        release.set()
-        return await late
-
-    assert run(drive_on(server), story) == NeedsUpload(TICKET)
-    assert server.paths().count(REFRESH) == 1
-
-
-def test_cancelling_the_one_who_renews_costs_nobody_the_login() -> None:
-    """Cancelling an upload in that moment must not throw the new pair away."""
-    server = Scripted115()
-    renewing, release = asyncio.Event(), asyncio.Event()
-
-    async def slow(request: httpx.Request) -> httpx.Response:
-        renewing.set()
-        await release.wait()
-        return httpx.Response(200, json=renewed())
-
-    server.on(REFRESH, [slow, {"state": 0, "code": 40140116}])
-    server.on(USER, bearer("access-2", ME))
-    saved: list[str] = []
-
-    async def story(drive: OpenDrive) -> Account:
-        first = asyncio.create_task(drive.account())
-        await renewing.wait()
-        first.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await first
-        release.set()
-        return await drive.account()
-
-    assert run(drive_on(server, on_tokens=lambda a, _: saved.append(a)), story).user_id == "100000001"
-    assert saved == ["access-2"]
-
-
-def test_closing_waits_for_a_renewal_under_way() -> None:
-    """The kernel's end in that moment must not lose the pair either."""
-    server = Scripted115()
-    renewing = asyncio.Event()
-
-    async def slow(request: httpx.Request) -> httpx.Response:
-        renewing.set()
-        await asyncio.sleep(0.01)
-        return httpx.Response(200, json=renewed())
-
-    server.on(REFRESH, slow)
-    server.on(USER, bearer("access-2", ME))
-    saved: list[str] = []
-
-    async def story(drive: OpenDrive) -> None:
-        task = asyncio.create_task(drive.account())
-        await renewing.wait()
-        task.cancel()
-
-    run(drive_on(server, on_tokens=lambda a, _: saved.append(a)), story)
-    assert saved == ["access-2"]
-
-
-@pytest.mark.parametrize("code", [40140114, 40140115, 40140116, 40140119, 40140120, 99])
-def test_a_dead_refresh_token_is_final_for_all(code: int) -> None:
-    """A thousand queued files do not knock a thousand times."""
-    server = Scripted115()
-    server.on(USER, EXPIRED)
-    server.on(INIT, EXPIRED)
-    server.on(REFRESH, {"state": 0, "code": code, "message": "refresh_token 无效"})
-
-    async def story(drive: OpenDrive) -> None:
-        for _ in range(3):
-            with pytest.raises(LoginError, match=r"again") as caught:
-                await drive.init_once(CLAIM, None)
-            assert type(caught.value) is LoginError
-
-    run(drive_on(server), story)
-    assert server.paths() == [INIT, REFRESH]
-
-
-def test_a_renewal_that_came_too_often_waits_and_keeps_the_token() -> None:
-    """40140117 is no logout."""
-    server = Scripted115()
-    server.on(USER, bearer("access-2", ME))
-    server.on(REFRESH, [{"state": 0, "code": 40140117, "message": "刷新太频繁"}, renewed()])
-    start = server.time.now
-    assert run(drive_on(server), lambda drive: drive.account()).user_id == "100000001"
-    assert server.time.now - start >= 30
-    assert [form["refresh_token"] for form in server.forms(REFRESH)] == ["refresh-1", "refresh-1"]
-    server.on(REFRESH, {"state": 0, "code": 40140117})
-    server.on(USER, EXPIRED)
-    with pytest.raises(RateLimitedError):
-        run(drive_on(server), lambda drive: drive.account())
-
-
-@pytest.mark.parametrize("fault", [httpx.ConnectError("x"), httpx.Response(502), {"state": 0, "code": 40140121}])
-def test_a_renewal_that_failed_by_the_line_is_tried_again(fault: Any) -> None:
-    """A minute without network at the second hour does not end the upload."""
-    server = Scripted115()
-    server.on(USER, bearer("access-2", ME))
-    server.on(REFRESH, [fault, renewed()])
-    assert run(drive_on(server), lambda drive: drive.account()).user_id == "100000001"
-
-
-def test_a_renewed_token_that_is_refused_too_is_an_error() -> None:
-    """No endless circle of renewals."""
-    server = Scripted115()
-    server.on(USER, EXPIRED)
-    server.on(REFRESH, renewed())
-    with pytest.raises(AccessTokenError):
-        run(drive_on(server), lambda drive: drive.account())
-    assert server.paths() == [USER, REFRESH, USER]
-
-
-def test_an_access_token_alone_works_until_it_ends() -> None:
-    """Then the user is told what is missing."""
-    server = Scripted115()
-    server.on(USER, [ME, EXPIRED])
-    server.on(INIT, EXPIRED)
-    drive = drive_on(server, refresh=None)
-
-    async def story(drive: OpenDrive) -> None:
-        await drive.account()
-        with pytest.raises(LoginError, match="refresh_token"):
-            await drive.init_once(CLAIM, None)
-
-    run(drive, story)
-    assert REFRESH not in server.paths()
-
-
-def test_a_refresh_token_alone_is_enough() -> None:
-    """It is what people keep."""
-    server = Scripted115()
-    server.on(USER, bearer("access-2", ME))
-    server.on(REFRESH, renewed())
-    drive = OpenDrive(None, "refresh-1", endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
-    assert run(drive, lambda d: d.account()).user_id == "100000001"
-    assert server.paths() == [REFRESH, USER]
-
-
-def test_a_token_about_to_end_is_renewed_before_the_call() -> None:
-    """Once its end is known, no call is wasted on a refusal."""
-    server = Scripted115()
-    server.on(USER, bearer("access-2", ME))
-    server.on(INIT, bearer("access-3", ok(NEEDED)))
-    server.on(REFRESH, [renewed(), renewed("access-3", "refresh-3")])
-
-    async def story(drive: OpenDrive) -> None:
-        await drive.account()
-        server.time.now = NOW + 7200 - 59
-        await drive.init_once(CLAIM, None)
-
-    run(drive_on(server), story)
-    assert server.paths() == [USER, REFRESH, USER, REFRESH, INIT]
-    assert server.forms(REFRESH)[1] == {"refresh_token": "refresh-2"}
-
-
-def test_an_on_tokens_that_fails_is_told_and_the_new_pair_is_used() -> None:
-    """The old pair is dead: forgetting the new one would be a logout. What the callback raises is not shown."""
-    server = Scripted115()
-    server.on(USER, bearer("access-2", ME))
-    server.on(REFRESH, renewed())
-
-    def save(access: str, refresh: str) -> None:
-        raise OSError(f"cannot write {access}")
-
-    async def story(drive: OpenDrive) -> Account:
-        with pytest.raises(LoginError, match="on_tokens") as caught:
-            await drive.account()
-        assert "access-2" not in str(caught.value)
-        assert caught.value.__cause__ is None
-        return await drive.account()
-
-    assert run(drive_on(server, on_tokens=save), story).user_id == "100000001"
-    assert server.paths().count(REFRESH) == 1
-
-
-def test_a_renewal_without_tokens_is_a_protocol_error() -> None:
-    """Not a KeyError."""
-    server = Scripted115()
-    server.on(USER, EXPIRED)
-    server.on(REFRESH, {"state": 1, "code": 0, "data": {}})
-    with pytest.raises(DriveProtocolError):
-        run(drive_on(server), lambda drive: drive.account())
 
 
 # -- keys and resume -------------------------------------------------------------------------------------------
@@ -428,7 +155,7 @@ def test_keys_and_their_endpoint() -> None:
     async def story(drive: OpenDrive) -> list[Any]:
         return [await drive.oss_token(), await drive.oss_token()]
 
-    first, second = run(drive_on(server), story)
+    first, second = run(open_drive(server), story)
     assert (first.endpoint, first.expires_at) == ("https://oss-cn-shenzhen.aliyuncs.com", NOW + 3600)
     assert second.endpoint == "http://127.0.0.1:99"
 
@@ -436,7 +163,7 @@ def test_keys_and_their_endpoint() -> None:
 def resume(reply: Any) -> Any:
     server = Scripted115()
     server.on("/open/upload/resume", reply)
-    return run(drive_on(server), lambda drive: drive.resume("p9", CLAIM))
+    return run(open_drive(server), lambda drive: drive.resume("p9", CLAIM))
 
 
 def test_resume_gives_the_ticket_again() -> None:
@@ -474,7 +201,7 @@ def test_a_folder_is_found_by_its_path(reply: Any, expected: str | None) -> None
     """As object, as list, or not at all."""
     server = Scripted115()
     server.on(INFO, reply)
-    assert run(drive_on(server), lambda drive: drive.find_folder("a/b/")) == expected
+    assert run(open_drive(server), lambda drive: drive.find_folder("a/b/")) == expected
     assert server.forms(INFO) == [{"path": "/a/b"}]
 
 
@@ -484,8 +211,8 @@ def test_a_file_of_the_folders_name_is_not_the_folder() -> None:
     server.on(INFO, ok({"file_id": "12", "file_category": "1"}))
     entries = [{"fid": "12", "fc": "1", "fn": "a"}, {"fid": "13", "fc": "0", "fn": "a"}]
     server.on(FILES, [{**ok(entries), "cid": 0, "count": 2}, {**ok(entries[:1]), "cid": 0, "count": 1}])
-    assert run(drive_on(server), lambda drive: drive.find_folder("/a")) == "13"
-    assert run(drive_on(server), lambda drive: drive.find_folder("/a")) is None
+    assert run(open_drive(server), lambda drive: drive.find_folder("/a")) == "13"
+    assert run(open_drive(server), lambda drive: drive.find_folder("/a")) is None
 
 
 def test_missing_folders_are_made_level_by_level() -> None:
@@ -507,7 +234,7 @@ def test_missing_folders_are_made_level_by_level() -> None:
     server = Scripted115()
     server.on(INFO, info)
     server.on(ADD, add)
-    assert run(drive_on(server), lambda drive: drive.make_folders("/a/b/c")) == "12"
+    assert run(open_drive(server), lambda drive: drive.make_folders("/a/b/c")) == "12"
 
 
 def test_a_folder_without_an_id_is_a_protocol_error() -> None:
@@ -516,7 +243,7 @@ def test_a_folder_without_an_id_is_a_protocol_error() -> None:
     server.on(INFO, ok([]))
     server.on(ADD, ok({}))
     with pytest.raises(DriveProtocolError):
-        run(drive_on(server), lambda drive: drive.make_folders("/a"))
+        run(open_drive(server), lambda drive: drive.make_folders("/a"))
 
 
 def test_files_are_found_by_content() -> None:
@@ -525,7 +252,7 @@ def test_files_are_found_by_content() -> None:
     server = Scripted115()
     entries = [{**entry, "fc": "0"}, entry, {**entry, "fid": "8"}, {**entry, "fs": 1}]
     server.on(FILES, {**ok(entries), "cid": 77, "count": 4})
-    found = run(drive_on(server), lambda drive: drive.find_files("77", SHA1, 3_000_000))
+    found = run(open_drive(server), lambda drive: drive.find_files("77", SHA1, 3_000_000))
     assert [file.file_id for file in found] == ["9", "8"]
     params = server.requests[0].url.params
     assert (params["o"], params["asc"], params["cid"]) == ("user_ptime", "0", "77")
@@ -536,7 +263,7 @@ def test_a_listing_of_another_folder_is_not_believed() -> None:
     server = Scripted115()
     server.on(FILES, {**ok([]), "cid": 0, "count": 0})
     with pytest.raises(TargetError):
-        run(drive_on(server), lambda drive: drive.find_files("77", SHA1, 1))
+        run(open_drive(server), lambda drive: drive.find_files("77", SHA1, 1))
 
 
 def test_an_account_nobody_owns_is_a_login_error() -> None:
@@ -544,7 +271,7 @@ def test_an_account_nobody_owns_is_a_login_error() -> None:
     server = Scripted115()
     server.on(USER, ok([]))
     with pytest.raises(LoginError):
-        run(drive_on(server), lambda drive: drive.account())
+        run(open_drive(server), lambda drive: drive.account())
 
 
 # -- make_drive ------------------------------------------------------------------------------------------------

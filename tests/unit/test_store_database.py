@@ -537,6 +537,50 @@ def test_forked_children_share_the_directory_but_no_connection(
         assert store.notices == []
 
 
+LATE_CHILD = """
+import os, subprocess, sys
+from pan115kit.models import UploadSession
+from pan115kit.store import Store
+directory = sys.argv[1]
+def save(store, name):
+    store.sessions.save(UploadSession(name, "/a", "a", 1))
+store = Store(directory)
+save(store, "parent")
+to_child, from_child = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    mine = Store(directory)
+    save(mine, "child, before")
+    os.write(from_child[1], b".")
+    os.read(to_child[0], 1)
+    save(mine, "child, after")
+    os._exit(0)                       # as if killed: nothing is tidied up
+os.read(from_child[0], 1)
+store.close()
+stranger = '''
+import sys
+from pan115kit.models import UploadSession
+from pan115kit.store import Store
+with Store(sys.argv[1]) as store:
+    store.sessions.save(UploadSession("stranger", "/a", "a", 1))
+'''
+subprocess.run([sys.executable, "-c", stranger, directory], check=True)
+os.write(to_child[1], b".")
+os.waitpid(child, 0)
+store = Store(directory)
+print(sorted(s.session_id for s in store.sessions.list()), store.notices)
+store.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_outlives_its_parents_store_loses_nothing(tmp_path: Path) -> None:
+    """Were a connection open across the fork, SQLite in the child would believe in locks that only its parent had:
+    a third process would think itself the last one and delete the log the child writes into."""
+    done = run_script(LATE_CHILD, tmp_path, check=False)
+    assert done.stdout == "['child, after', 'child, before', 'parent', 'stranger'] []\n", done.stderr
+
+
 ORPHAN = """
 import os, sys
 from pan115kit.store import Store

@@ -171,7 +171,8 @@ class ClientCore:
             raise ConfigError("this client is closed", hint="make a new one")
         with self._lock:
             if self._engine_ is None or self._pid != os.getpid():
-                self._pid, self._store_ = os.getpid(), None
+                if self._pid != os.getpid():  # a forked child: the parent's store is the parent's
+                    self._pid, self._store_ = os.getpid(), None
                 self._engine_ = Engine(self._build_drive(), self._store(), self.tracker, self.config)
                 runtime.not_at_exit(self.close)
                 runtime.at_exit(self.close)

@@ -1,0 +1,14 @@
+"""REST, WebSocket and a live page over the uploads (extra ``server``).
+
+``client.serve()`` starts it from a cell, ``python -m pan115kit serve`` from a terminal.
+
+Example:
+    >>> server = client.serve()          # doctest: +SKIP
+    >>> server.link                      # doctest: +SKIP
+    'http://127.0.0.1:45321/?token=…'
+"""
+
+from .app import create_app
+from .running import Server, serve, serve_forever
+
+__all__ = ["Server", "create_app", "serve", "serve_forever"]

@@ -1,0 +1,185 @@
+"""Uploads that other processes run in the same state directory, read from what they persist.
+
+A session with a living lease that is not ours is being uploaded elsewhere; how far and how fast tells its last sample
+(each process writes one a second).  When it ends, its line in the history tells how.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..models import HistoryEntry, Phase, Sample, UploadSession, UploadStatus
+from ..progress import UploadProgress
+from ..store import LeaseOwner, Store
+
+#: Seconds between two looks; other processes write once a second.
+LOOK_INTERVAL = 1.0
+#: A sample older than this many seconds says nothing about the speed now.
+FRESH = 5.0
+#: Ended uploads of other processes that stay in the list.
+KEPT_ENDED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """One upload of another process.
+
+    Attributes:
+        progress: As far as it is known.
+        process: ``pid@host``.
+    """
+
+    progress: UploadProgress
+    process: str
+
+
+def is_other(owner: LeaseOwner, pid: int, host: str) -> bool:
+    """Whether a lease belongs to another process than ``pid`` on ``host``.
+
+    Example:
+        >>> is_other(LeaseOwner(1, "a", "job", 0.0), 1, "a"), is_other(LeaseOwner(2, "a", "job", 0.0), 1, "a")
+        (False, True)
+    """
+    return (owner.pid, owner.host) != (pid, host)
+
+
+def running_progress(session: UploadSession, owner: LeaseOwner, sample: Sample | None, now: float) -> UploadProgress:
+    """What session, lease and last sample tell together.
+
+    Args:
+        session: Its row.
+        owner: Who runs it, since when.
+        sample: Its last sample, if any of this run.
+        now: Seconds since the epoch.
+
+    Example:
+        >>> session = UploadSession("s", "/a", "a", 200, status=UploadStatus.UPLOADING, uploaded_bytes=50)
+        >>> sample = Sample(100.0, 100, 10e-6, Phase.UPLOADING)
+        >>> shot = running_progress(session, LeaseOwner(1, "h", "job", 90.0), sample, 101.0)
+        >>> shot.percentage, shot.eta_seconds, shot.elapsed_seconds
+        (50.0, 10.0, 11.0)
+    """
+    if sample is not None and sample.time < owner.since:
+        sample = None  # an earlier run's
+    uploaded, hashed, speed = session.bytes_done, 0, 0.0
+    if sample is not None:
+        if sample.phase is Phase.UPLOADING:
+            uploaded = max(uploaded, sample.uploaded_bytes)
+        else:
+            hashed = sample.uploaded_bytes
+        speed = sample.speed_mbps if now - sample.time <= FRESH else 0.0
+    if session.status is not UploadStatus.HASHING:
+        hashed = session.file_size
+    moving = session.status is UploadStatus.UPLOADING and speed > 0
+    return UploadProgress(
+        job_id=session.job_id,
+        file_path=session.file_path,
+        file_name=session.file_name,
+        file_size=session.file_size,
+        status=session.status,
+        target_path=session.target_path,
+        session_id=session.session_id,
+        uploaded_bytes=min(uploaded, session.file_size),
+        hashed_bytes=min(hashed, session.file_size),
+        total_parts=session.total_parts,
+        uploaded_parts=len(session.uploaded_parts),
+        speed_mbps=speed,
+        eta_seconds=(session.file_size - uploaded) / (speed * 1e6) if moving else None,
+        elapsed_seconds=max(0.0, now - owner.since),
+        error_message=session.error_message,
+        created_at=owner.since,
+    )
+
+
+def ended_progress(last: UploadProgress, entry: HistoryEntry) -> UploadProgress:
+    """How an upload of another process ended."""
+    return UploadProgress(
+        job_id=entry.job_id,
+        file_path=entry.file_path,
+        file_name=entry.file_name,
+        file_size=entry.file_size,
+        status=entry.status,
+        target_path=entry.target_path,
+        session_id=last.session_id,
+        uploaded_bytes=entry.file_size if entry.status.is_success else last.uploaded_bytes,
+        hashed_bytes=entry.file_size,
+        total_parts=last.total_parts,
+        uploaded_parts=last.total_parts if entry.status.is_success else last.uploaded_parts,
+        eta_seconds=0.0 if entry.status.is_success else None,
+        elapsed_seconds=entry.elapsed_seconds,
+        retries=entry.retries,
+        error_message=entry.error_message,
+        file_id=entry.file_id or None,
+        is_quick_upload=entry.quick_upload,
+        created_at=last.created_at,
+    )
+
+
+class OtherProcesses:
+    """Watches a state directory for uploads of other processes.
+
+    Args:
+        store: The state directory.
+        is_ours: Whether a job is one of this process.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: Store, is_ours: Callable[[str], bool], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._is_ours = is_ours
+        self._clock = clock
+        self._me = os.getpid(), socket.gethostname()
+        self._next_look = 0.0
+        self._running: dict[str, Elsewhere] = {}
+        self._ended: dict[str, Elsewhere] = {}
+
+    @property
+    def uploads(self) -> dict[str, Elsewhere]:
+        """Job id -> upload, as of the last look."""
+        return self._ended | self._running
+
+    async def look(self, *, now: bool = False) -> None:
+        """Look again, unless the last look was less than a second ago.
+
+        Args:
+            now: Look in any case.
+
+        Raises:
+            StoreError: The state directory cannot be read.
+        """
+        begun = self._clock()
+        if begun < self._next_look and not now:
+            return
+        self._next_look = begun + LOOK_INTERVAL
+        found, ended = await self._store.call(self._read)
+        for job_id, entry in ended.items():
+            before = self._running[job_id]
+            self._ended[job_id] = Elsewhere(ended_progress(before.progress, entry), before.process)
+        self._running = found
+        for job_id in list(self._ended)[: max(0, len(self._ended) - KEPT_ENDED)]:
+            del self._ended[job_id]
+        for job_id in found.keys() & self._ended.keys():
+            del self._ended[job_id]
+        # ten thousand sessions take a moment to list: never more than a few percent of the store's time
+        self._next_look = max(self._next_look, begun + 20 * (self._clock() - begun))
+
+    def _read(self) -> tuple[dict[str, Elsewhere], dict[str, HistoryEntry]]:
+        """On the store's thread: who runs elsewhere now, and how those ended that did a moment ago."""
+        found: dict[str, Elsewhere] = {}
+        for session in self._store.sessions.list():
+            if not session.status.is_active or not session.job_id or self._is_ours(session.job_id):
+                continue
+            owner = self._store.leases.owner(session.session_id)
+            if owner is not None and is_other(owner, *self._me):
+                sample = self._store.history.last_sample(session.job_id)
+                shot = running_progress(session, owner, sample, self._clock())
+                found[session.job_id] = Elsewhere(shot, f"{owner.pid}@{owner.host}")
+        gone = self._running.keys() - found.keys()
+        entries = {job_id: self._store.history.get(job_id) for job_id in gone}
+        return found, {job_id: entry for job_id, entry in entries.items() if entry is not None}

@@ -1,0 +1,98 @@
+"""Local paths that may be uploaded through the server: regular files under the folders the user allowed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import ConfigError, FileMissingError, FileNameError, NotAFileError, Pan115Error
+from ..text import say
+
+
+class PathRefused(Pan115Error):
+    """The path is not under an allowed folder; whether there is such a file is not told."""
+
+    zh = "路径不被允许"
+
+
+class AllowedRoots:
+    """The folders that may be uploaded from.
+
+    Args:
+        folders: Empty allows nothing.
+
+    Raises:
+        ConfigError: One of them is no folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     _ = Path(name, "a.bin").write_bytes(b"a")
+        ...     roots = AllowedRoots([name])
+        ...     os.path.basename(roots.resolve(f"{name}/x/../a.bin"))
+        'a.bin'
+    """
+
+    def __init__(self, folders: Iterable[str | os.PathLike[str]]) -> None:
+        self.folders: tuple[Path, ...] = tuple(_folder(folder) for folder in folders)
+
+    def resolve(self, asked: str) -> str:
+        """The real path of a file that may be uploaded.
+
+        Links are followed first, so that one inside an allowed folder cannot lead out of it.
+
+        Args:
+            asked: Absolute, ``~/…``, or relative to the first allowed folder.
+
+        Returns:
+            The path without links below the allowed folder.
+
+        Raises:
+            PathRefused: It is not under an allowed folder, or none is allowed.
+            FileNameError: No path at all.
+            FileMissingError: There is no such file.
+            NotAFileError: It is a folder or a device.
+        """
+        if not self.folders:
+            raise PathRefused(
+                say("本服务器不允许上传本地文件", "this server may not upload local files"),
+                hint=say("启动时用 --root（roots=）指定目录", "allow a folder with --root (roots=) at its start"),
+            )
+        if not asked.strip() or "\0" in asked:
+            raise FileNameError(say("路径为空或含有 NUL", "the path is empty or has a NUL"))
+        real = Path(os.path.realpath(self.folders[0] / Path(asked).expanduser()))
+        inside = self._inside(real)
+        if inside is None:
+            raise PathRefused(
+                say("该路径不在允许的目录内", "the path is not under an allowed folder"),
+                hint=say(f"允许：{self}", f"allowed: {self}"),
+            )
+        try:
+            mode = real.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileMissingError(say(f"文件不存在：{asked}", f"there is no file {asked}")) from None
+        except OSError as error:
+            raise FileNameError(say(f"路径无法使用：{error.strerror}", f"unusable path: {error.strerror}")) from None
+        if not stat.S_ISREG(mode):
+            raise NotAFileError(say(f"不是普通文件：{asked}", f"{asked} is not a regular file"))
+        return str(inside)
+
+    def _inside(self, real: Path) -> Path | None:
+        """``real`` spelled from an allowed folder as the user named it: sessions are known by their path."""
+        for folder in self.folders:
+            root = Path(os.path.realpath(folder))
+            if real.is_relative_to(root):
+                return folder / real.relative_to(root)
+        return None
+
+    def __str__(self) -> str:
+        return ", ".join(str(folder) for folder in self.folders)
+
+
+def _folder(given: str | os.PathLike[str]) -> Path:
+    folder = Path(given).expanduser().absolute()
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is not a folder", hint="roots are folders that may be uploaded from")
+    return folder

@@ -1,0 +1,303 @@
+"""A running server: in a thread of its own beside a notebook or script, or in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Iterable
+from types import FrameType
+from urllib.parse import quote
+
+import uvicorn
+
+from .. import runtime
+from ..errors import ConfigError
+from ..store import Store
+from ..text import say
+from ..tracker import ProgressTracker
+from ..transfer.queue import UploadQueue
+from .access import is_loopback
+from .app import create_app
+
+#: Seconds that answers under way may take when the server stops.
+GRACE = 2
+#: Milliseconds after which the system drops a connection whose other end takes nothing.
+_USER_TIMEOUT = 30_000
+
+
+class _Uvicorn(uvicorn.Server):
+    """Tells when it takes connections."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._ready.set()
+
+
+class Server:
+    """REST, WebSocket and page, served from a thread of its own.
+
+    Made by :func:`serve` (or ``client.serve()``).  As a cell's last line it is a link.
+
+    Args:
+        app: From :func:`create_app`.
+        listener: A bound socket.
+        secret: Whether the link in a notebook leaves the token out, because it was not made for this server alone.
+
+    Example:
+        >>> server = client.serve()                 # doctest: +SKIP
+        >>> server.link                             # doctest: +SKIP
+        'http://127.0.0.1:8115/?token=…'
+        >>> server.stop()                           # doctest: +SKIP
+    """
+
+    def __init__(self, app: object, token: str, listener: socket.socket, host: str, *, secret: bool = False) -> None:
+        self._token = token
+        self._secret = secret
+        self._pid = os.getpid()
+        self._host = host
+        self.port: int = listener.getsockname()[1]
+        config = uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            log_config=None,  # the host program's logging is its own
+            log_level="warning",  # uvicorn's "info" lines would carry ?token=
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,  # a compressor per client costs more than a loopback saves
+            timeout_graceful_shutdown=GRACE,
+            lifespan="on",
+        )
+        self._ready = threading.Event()
+        self._server = _Uvicorn(config, self._ready)
+        self._listener = listener
+        self._thread = threading.Thread(target=self._main, name="pan115-server", daemon=True)
+        self._thread.start()
+        self._ready.wait(10)
+        if not self.running:
+            raise ConfigError("the server did not start", hint="the log tells why")
+        runtime.at_exit(self.stop)
+
+    def _main(self) -> None:
+        # new_event_loop, not asyncio.run: a user may have patched the latter (nest_asyncio)
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(self._server.serve(sockets=[self._listener]))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+            self._ready.set()
+
+    @property
+    def running(self) -> bool:
+        """Whether it answers."""
+        return self._pid == os.getpid() and self._thread.is_alive() and self._server.started
+
+    @property
+    def url(self) -> str:
+        """Where it is, without the token."""
+        name = {"0.0.0.0": socket.gethostname(), "": socket.gethostname(), "::": socket.gethostname()}.get(
+            self._host, self._host
+        )
+        return f"http://[{name}]:{self.port}/" if ":" in name else f"http://{name}:{self.port}/"
+
+    @property
+    def token(self) -> str:
+        """What every call needs."""
+        return self._token
+
+    @property
+    def link(self) -> str:
+        """Open this in a browser: it logs the browser in."""
+        return f"{self.url}?token={quote(self._token, safe='')}"
+
+    def stop(self) -> None:
+        """End all connections and the thread; uploads go on.  Stopping twice does nothing."""
+        if self._pid != os.getpid():
+            return  # a forked child has neither thread nor listener
+        self._server.should_exit = True
+        if threading.current_thread() is not self._thread:
+            self._thread.join(GRACE + 5)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Server {self.url} {'running' if self.running else 'stopped'}>"
+
+    def _repr_html_(self) -> str:
+        if not self.running:
+            return f"<span>{say('服务器已停止', 'the server is stopped')}</span>"
+        link = self.url if self._secret else self.link
+        title = say("打开上传页面", "open the upload page")
+        return (
+            f'<a href="{html.escape(link)}" target="_blank" rel="noopener noreferrer">{title}</a> '
+            f"<code>{html.escape(self.url)}</code>"
+        )
+
+
+def serve(
+    queue: UploadQueue,
+    tracker: ProgressTracker,
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str | None = None,
+    roots: Iterable[str | os.PathLike[str]] = (),
+    allow_remote: bool = False,
+    allowed_hosts: Iterable[str] = (),
+    allowed_origins: Iterable[str] = (),
+) -> Server:
+    """Serve beside the running program, from a thread of its own.
+
+    Args:
+        queue: Runs the uploads that are started and commanded here.
+        tracker: The uploads of this process.
+        store: The state directory.
+        host: Where to listen; loopback by default.
+        port: 0 takes a free one.
+        token: None takes ``PAN115_SERVER_TOKEN``, else a random one.
+        roots: Local folders that may be uploaded from; none by default.
+        allow_remote: Needed for a ``host`` that others can reach.
+        allowed_hosts: Further names the server goes by.
+        allowed_origins: Origins of other pages that may use it.
+
+    Returns:
+        The running server.
+
+    Raises:
+        ConfigError: The port is taken, the host needs ``allow_remote``, a root is no folder, the token is too weak.
+
+    Example:
+        >>> with serve(queue, tracker, store) as server:       # doctest: +SKIP
+        ...     print(server.link)
+    """
+    given = token if token is not None else os.environ.get("PAN115_SERVER_TOKEN") or None
+    if not is_loopback(host):
+        _check_remote(host, allow_remote)
+    app = create_app(
+        queue,
+        tracker,
+        store,
+        token=given,
+        roots=roots,
+        host=host,
+        allowed_hosts=allowed_hosts,
+        allowed_origins=allowed_origins,
+    )
+    listener = _listen(host, port)
+    try:
+        return Server(app, app.state.access.token, listener, host, secret=given is not None)
+    except ConfigError:
+        listener.close()
+        raise
+
+
+def serve_forever(
+    queue: UploadQueue,
+    tracker: ProgressTracker,
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str | None = None,
+    roots: Iterable[str | os.PathLike[str]] = (),
+    allow_remote: bool = False,
+    json_line: bool = False,
+) -> None:
+    """Serve in the foreground until SIGTERM or SIGINT; call it on the main thread.
+
+    Args:
+        queue: As :func:`serve`, like all but the last.
+        tracker: The uploads of this process.
+        store: The state directory.
+        host: Where to listen.
+        port: 0 takes a free one.
+        token: None takes ``PAN115_SERVER_TOKEN``, else a random one.
+        roots: Local folders that may be uploaded from.
+        allow_remote: Needed for a ``host`` that others can reach.
+        json_line: Print one line ``{"url": …, "token": …}`` instead of a link for people.
+
+    Raises:
+        ConfigError: As :func:`serve`.
+    """
+    ended = threading.Event()
+
+    def end(_: int, __: FrameType | None) -> None:
+        ended.set()
+
+    before = {which: signal.signal(which, end) for which in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with serve(
+            queue, tracker, store, host=host, port=port, token=token, roots=roots, allow_remote=allow_remote
+        ) as server:
+            if json_line:
+                line = json.dumps({"url": server.url, "token": server.token})
+            else:
+                line = say(f"上传页面：{server.link}\n按 Ctrl-C 停止", f"Uploads: {server.link}\nCtrl-C stops")
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+            while not ended.wait(runtime.TICK * 5) and server.running:
+                pass
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def _check_remote(host: str, allow_remote: bool) -> None:
+    if not allow_remote:
+        raise ConfigError(
+            f"others could reach a server at {host}",
+            hint="use 127.0.0.1, or allow it with allow_remote (--allow-remote)",
+        )
+    warnings.warn(
+        say(
+            f"服务器绑定在 {host}，其他人可以访问；连接未加密，请放在 TLS 代理之后",
+            f"the server at {host} can be reached by others; the line is not encrypted: put a TLS proxy before it",
+        ),
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a taken port is told at once and port 0 is known."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, number)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"cannot listen at {host}:{port}: {error}", hint="choose another host or port") from None
+    try:
+        if os.name == "posix":  # elsewhere it would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
+        listener.bind(address)
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigError(
+            f"cannot listen at {host}:{port}: {error}", hint="another program has the port; port 0 takes a free one"
+        ) from None
+    listener.setblocking(False)
+    return listener

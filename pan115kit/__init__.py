@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .batch import BatchReport, UploadBatch
 from .client import Pan115Client
 from .config import UploadConfig
 from .errors import (
@@ -43,7 +44,7 @@ from .errors import (
     UploadInterrupted,
     VerificationError,
 )
-from .job import BatchReport, UploadBatch, UploadJob
+from .job import UploadJob
 from .models import HistoryEntry, Sample, UploadResult, UploadSession, UploadStatus
 from .progress import UploadProgress
 from .store.resume_manager import UploadResumeManager, get_resume_manager

@@ -7,29 +7,31 @@ works in a script, in a running loop, in a notebook kernel, from any thread and 
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from . import runtime
+from .batch import UploadBatch, plan_files
 from .core import ClientCore, PathLike
 from .drive.base import Account
 from .drive.names import check_folder_path
 from .errors import ConfigError, Pan115Error
-from .job import UploadBatch, UploadJob
+from .job import UploadJob
 from .models import UploadResult, UploadSession
-from .progress import UploadProgress
-from .transfer.folder import FolderPlan, PlannedFile, plan_folder
+from .notebook.bars import Watcher, begin, show, watcher
+from .notebook.shown import Shown, register_formatters
+from .transfer.folder import FolderPlan, plan_folder
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
-#: Called with progress snapshots, live.
-Watcher = Callable[[UploadProgress], Any]
+    from .notebook.panel import Panel
+
+register_formatters()
 
 
-class Pan115Client(ClientCore):
+class Pan115Client(ClientCore, Shown):
     """Uploads to one 115 account.
 
     Args:
@@ -51,6 +53,8 @@ class Pan115Client(ClientCore):
         'cookie'
         >>> client.close()
     """
+
+    _panel: Panel | None = None
 
     # -- uploading ---------------------------------------------------------------------------------------------
 
@@ -87,7 +91,7 @@ class Pan115Client(ClientCore):
         Example:
             >>> result = await client.upload_file("movie.mkv", "/影视/电影/2025")   # doctest: +SKIP
         """
-        watch = progress if callable(progress) else None
+        watch = watcher(progress)
         job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
         try:
             with self.show(progress, [job]):
@@ -119,7 +123,7 @@ class Pan115Client(ClientCore):
         Example:
             >>> client.upload("movie.mkv", "/影视")        # doctest: +SKIP
         """
-        watch = progress if callable(progress) else None
+        watch = watcher(progress)
         job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
         try:
             with self.show(progress, [job]):
@@ -137,14 +141,21 @@ class Pan115Client(ClientCore):
         target_dir_id: str | int = "",
         priority: int = 0,
         skip_existing: bool = False,
-        progress: Watcher | None = None,
+        progress: str | Watcher = "none",
     ) -> UploadJob:
         """Start one upload and return at once; as a cell's last line the job is a live panel.
+
+        Args:
+            progress: As for :meth:`upload_file`; what is shown stays until the upload has ended.
 
         Example:
             >>> job = client.submit("movie.mkv", "/影视")    # doctest: +SKIP
         """
-        return self._submit(file_path, target_path, target_dir_id, priority, skip_existing, progress)
+        watch = watcher(progress)
+        job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
+        if isinstance(progress, str):
+            begin(progress, self._engine.queue, [job.job_id])
+        return job
 
     def submit_many(
         self,
@@ -160,8 +171,7 @@ class Pan115Client(ClientCore):
             >>> batch = client.submit_many(["a.bin", "b.bin"], "/备份")    # doctest: +SKIP
         """
         folder = check_folder_path(target_path)
-        files = tuple(_planned(path, folder) for path in file_paths)
-        return self._batch(FolderPlan(files, ()), folder, priority, skip_existing).start()
+        return self._batch(plan_files(file_paths, folder), folder, priority, skip_existing).start()
 
     def submit_folder(
         self,
@@ -239,8 +249,6 @@ class Pan115Client(ClientCore):
         """
         if callable(progress) or progress == "none":
             return contextlib.nullcontext()
-        from .notebook.bars import show
-
         return show(progress, self._engine.queue, [job.job_id for job in jobs])
 
     # -- all uploads -------------------------------------------------------------------------------------------
@@ -355,6 +363,31 @@ class Pan115Client(ClientCore):
         engine.queue.start_chores()
         return removed
 
+    def plot_history(self) -> Figure:
+        """Bytes uploaded per day as a matplotlib figure."""
+        from .notebook.plots import plot_history
+
+        return plot_history(self.history())
+
+    # -- showing -----------------------------------------------------------------------------------------------
+
+    def panel(self, *, rows: int = 10) -> Panel:
+        """Every upload of this client and every unfinished session of its state directory, live, with buttons.
+
+        Args:
+            rows: Per page; the rest is counted, and reached by page and filter.
+
+        Example:
+            >>> client.panel()      # doctest: +SKIP
+        """
+        from .notebook.panel import Panel
+
+        if self._panel is None or self._panel.closed or self._panel.page_size != rows:
+            queue, _, store = self.parts
+            self._panel = Panel(queue, rows=rows, store=store)
+            self._at_close.append(self._panel.close)
+        return self._panel
+
     async def account(self) -> Account:
         """Who is logged in, and the account's limits.
 
@@ -363,11 +396,3 @@ class Pan115Client(ClientCore):
         """
         engine = self._engine
         return await runtime.wait_async(engine.loop.submit(engine.drive.account()))
-
-
-def _planned(path: PathLike, folder: str) -> PlannedFile:
-    try:
-        size = os.stat(path).st_size
-    except OSError:
-        size = 0  # the upload itself tells what is wrong
-    return PlannedFile(str(Path(path).expanduser().absolute()), folder, size)

@@ -1,4 +1,4 @@
-"""The user's handles: one upload, or many.
+"""The user's handle of one upload.
 
 A handle is safe from any thread and any event loop; the engine side (:mod:`pan115kit.transfer`) lives on one.
 """
@@ -6,22 +6,23 @@ A handle is safe from any thread and any event loop; the engine side (:mod:`pan1
 from __future__ import annotations
 
 import concurrent.futures
-import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import runtime
 from .errors import Pan115Error
 from .models import UploadResult, UploadStatus
+from .notebook.shown import Shown
 from .progress import UploadProgress
 from .text import format_bytes, say
-from .transfer.folder import FolderPlan, Skipped
 from .transfer.jobs import Job
 from .transfer.queue import UploadQueue
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+    from .notebook.panel import Panel
 
 OnInterrupt = Literal["detach", "leave"]
 
@@ -35,7 +36,7 @@ def _goes_on() -> str:
     )
 
 
-class UploadJob:
+class UploadJob(Shown):
     """One upload.
 
     ``await job`` or :meth:`wait` gives its :class:`~pan115kit.models.UploadResult` or raises its error; ■ or Ctrl-C
@@ -50,6 +51,7 @@ class UploadJob:
     def __init__(self, queue: UploadQueue, job: Job) -> None:
         self._queue = queue
         self._job = job
+        self._panel: Panel | None = None
 
     @property
     def future(self) -> concurrent.futures.Future[UploadResult]:
@@ -166,216 +168,22 @@ class UploadJob:
 
         return samples_frame(self._queue.tools.store.history.samples(self.job_id))
 
+    def plot(self) -> Figure:
+        """Its speed over time as a matplotlib figure."""
+        from .notebook.plots import plot_samples
+
+        return plot_samples(self.samples(), title=self.progress.file_name)
+
+    def panel(self) -> Panel:
+        """Its live panel; the same one in every cell that shows it."""
+        if self._panel is None or self._panel.closed:
+            from .notebook.panel import Panel
+
+            self._panel = Panel(self._queue, [self.job_id])
+        return self._panel
+
     def __repr__(self) -> str:
         shot = self.progress
         return (
             f"<UploadJob {shot.file_name!r} {shot.status} {shot.percentage:.0f}% of {format_bytes(shot.file_size)}>"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class BatchReport:
-    """How a batch ended: ``total = done + instant + failed + skipped``.
-
-    Attributes:
-        done: Uploaded.
-        instant: 115 had the content (秒传), or the folder had the file already.
-        failed: Ended with an error or unfinished (blocked by 115).
-        skipped: Left out of the plan, or cancelled.
-        errors: Local path -> what went wrong.
-
-    Example:
-        >>> report = BatchReport(total=3, done=1, instant=1, failed=0, skipped=1, total_bytes=10, bytes_sent=4)
-        >>> report.success, report.adds_up
-        (True, True)
-    """
-
-    total: int
-    done: int
-    instant: int
-    failed: int
-    skipped: int
-    total_bytes: int = 0
-    bytes_sent: int = 0
-    elapsed_seconds: float = 0.0
-    results: tuple[UploadResult, ...] = ()
-    errors: tuple[tuple[str, str], ...] = ()
-    left_out: tuple[Skipped, ...] = ()
-
-    @property
-    def success(self) -> bool:
-        """Whether nothing failed."""
-        return self.failed == 0
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether every file is accounted for."""
-        return self.total == self.done + self.instant + self.failed + self.skipped
-
-    def __str__(self) -> str:
-        return say(
-            f"共 {self.total} 个：上传 {self.done}，秒传 {self.instant}，失败 {self.failed}，跳过 {self.skipped}"
-            f"（{format_bytes(self.total_bytes)}，实际发送 {format_bytes(self.bytes_sent)}）",
-            f"{self.total} files: {self.done} uploaded, {self.instant} instant, {self.failed} failed, "
-            f"{self.skipped} skipped ({format_bytes(self.total_bytes)}, {format_bytes(self.bytes_sent)} sent)",
-        )
-
-
-class UploadBatch:
-    """Several uploads with one report.
-
-    ``await batch`` or :meth:`wait` gives a :class:`BatchReport`; failures are in it, not raised.
-
-    Example:
-        >>> batch = client.submit_folder("photos/", "/照片", dry_run=True)   # doctest: +SKIP
-        >>> batch.plan.total_bytes; batch.start()                            # doctest: +SKIP
-        >>> report = await batch                                             # doctest: +SKIP
-        >>> batch.retry_failed()                                             # doctest: +SKIP
-    """
-
-    def __init__(
-        self, queue: UploadQueue, plan: FolderPlan, *, skip_existing: bool, priority: int, title: str
-    ) -> None:
-        self._queue = queue
-        self._skip_existing = skip_existing
-        self._priority = priority
-        self._begun = time.monotonic()
-        self.plan = plan
-        self.title = title
-        self.jobs: tuple[UploadJob, ...] = ()
-
-    @property
-    def started(self) -> bool:
-        """False for a dry run that was not started."""
-        return bool(self.jobs) or not self.plan.files
-
-    def start(self) -> UploadBatch:
-        """Queue what a dry run has planned; again is no more."""
-        if not self.jobs:
-            self._begun = time.monotonic()
-            self.jobs = tuple(
-                UploadJob(
-                    self._queue,
-                    self._queue.submit(
-                        file.file_path,
-                        file.target_path,
-                        priority=self._priority,
-                        skip_existing=self._skip_existing,
-                    ),
-                )
-                for file in self.plan.files
-            )
-        return self
-
-    def __len__(self) -> int:
-        return len(self.jobs)
-
-    def __iter__(self) -> Iterator[UploadJob]:
-        return iter(self.jobs)
-
-    def __getitem__(self, index: int) -> UploadJob:
-        return self.jobs[index]
-
-    @property
-    def progress(self) -> list[UploadProgress]:
-        """How each upload stands."""
-        return [job.progress for job in self.jobs]
-
-    @property
-    def done(self) -> bool:
-        """Whether all have ended."""
-        return all(job.done for job in self.jobs)
-
-    def wait(self, timeout: float | None = None, *, on_interrupt: OnInterrupt = "detach") -> BatchReport:
-        """Block until all have ended (or 115 has blocked the account).
-
-        Raises:
-            TimeoutError: ``timeout`` seconds were not enough.
-            UploadInterrupted: ■ or Ctrl-C; see :meth:`UploadJob.wait`.
-        """
-        end = None if timeout is None else time.monotonic() + timeout
-        for job in self.jobs:
-            left = None if end is None else max(0.0, end - time.monotonic())
-            try:
-                job.wait(left)
-            except (Pan115Error, KeyboardInterrupt) as error:
-                if isinstance(error, KeyboardInterrupt):
-                    if on_interrupt == "leave":
-                        self.leave()
-                    raise
-        return self.report()
-
-    async def _join(self) -> BatchReport:
-        for job in self.jobs:
-            try:
-                await job
-            except Pan115Error:
-                continue  # it is in the report
-        return self.report()
-
-    def __await__(self) -> Generator[Any, None, BatchReport]:
-        return self._join().__await__()
-
-    def report(self) -> BatchReport:
-        """How it stands; final once :attr:`done`."""
-        done = instant = failed = cancelled = sent = 0
-        results: list[UploadResult] = []
-        errors: list[tuple[str, str]] = []
-        for job in self.jobs:
-            sent += job._job.upload.tally.bytes_sent
-            status = job.status
-            if job.done and status.is_success:
-                results.append(job.result())
-            instant += status is UploadStatus.QUICK_SUCCESS
-            done += status is UploadStatus.SUCCESS
-            cancelled += status is UploadStatus.CANCELLED
-            if status is UploadStatus.FAILED or (status is UploadStatus.PAUSED and job.exception is not None):
-                failed += 1
-                errors.append((job.file_path, str(job.exception)))
-        return BatchReport(
-            total=len(self.jobs) + len(self.plan.skipped),
-            done=done,
-            instant=instant,
-            failed=failed,
-            skipped=len(self.plan.skipped) + cancelled,
-            total_bytes=sum(job.progress.file_size for job in self.jobs),
-            bytes_sent=sent,
-            elapsed_seconds=time.monotonic() - self._begun,
-            results=tuple(results),
-            errors=tuple(errors),
-            left_out=self.plan.skipped,
-        )
-
-    def retry_failed(self) -> UploadBatch:
-        """Run what failed again; returns itself, to be awaited or shown again."""
-        for job in self.jobs:
-            if job.status is UploadStatus.FAILED:
-                job.retry()
-            elif job.status is UploadStatus.PAUSED and job.exception is not None:
-                job.resume()
-        return self
-
-    def pause(self) -> None:
-        """Pause all."""
-        for job in self.jobs:
-            job.pause()
-
-    def resume(self) -> None:
-        """Let all go on."""
-        for job in self.jobs:
-            job.resume()
-
-    def cancel(self) -> None:
-        """Cancel all."""
-        for job in self.jobs:
-            job.cancel()
-
-    def leave(self) -> None:
-        """Stop all, keep their sessions."""
-        for job in self.jobs:
-            self._queue.leave(job.job_id)
-
-    def __repr__(self) -> str:
-        if not self.started:
-            return f"<UploadBatch {self.title!r} planned: {len(self.plan.files)} files>"
-        return f"<UploadBatch {self.title!r} {self.report()}>"

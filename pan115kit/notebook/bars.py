@@ -1,14 +1,273 @@
-"""tqdm bars: one line per upload, in a terminal or a notebook."""
+"""Progress while a call lasts: a panel or tqdm bars, chosen by one word.
+
+Bars are fed by the same snapshots as the panel, by one coroutine on the kit's face thread; the engine never prints.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from .. import runtime
+from ..errors import ConfigError
+from ..models import UploadStatus
+from ..progress import UploadProgress
+from ..text import say
 from ..transfer.queue import UploadQueue
+from . import words
+from .environment import has_widgets, in_kernel
+
+#: What ``progress=`` may be, besides a function of one snapshot.
+CHOICES = ("auto", "panel", "tqdm", "none")
+#: Seconds between two looks at the uploads.
+TICK = 0.2
+#: Seconds between two lines where nobody watches: stderr goes to a file or a log.
+LOG_INTERVAL = 10.0
+#: Bars left standing after their upload; later ones vanish, the total counts them.
+KEPT_BARS = 20
+
+_COLOURS = {UploadStatus.PAUSED: "#f57c00", UploadStatus.FAILED: "#d1242f", UploadStatus.CANCELLED: "#d1242f"}
+Watcher = Callable[[UploadProgress], Any]
+
+
+def watcher(progress: str | Watcher | None) -> Watcher | None:
+    """The function behind ``progress=``, or None where it is one of the words.
+
+    Raises:
+        ConfigError: It is neither; told before anything is sent.
+
+    Example:
+        >>> watcher("tqdm") is None, watcher(print) is print
+        (True, True)
+    """
+    if progress is None or callable(progress):
+        return progress
+    if progress not in CHOICES:
+        choices = ", ".join(repr(choice) for choice in CHOICES)
+        raise ConfigError(f"progress={progress!r} is not known", hint=f"one of {choices}, or a function")
+    return None
 
 
 @contextlib.contextmanager
 def show(progress: str, queue: UploadQueue, job_ids: Sequence[str]) -> Iterator[None]:
-    """Show uploads while the ``with`` block lasts."""
-    yield
+    """Show uploads while the ``with`` block lasts.
+
+    Args:
+        progress: ``panel``, ``tqdm``, ``none``, or ``auto``: the panel in a kernel with ipywidgets, else tqdm.
+        queue: Whose uploads.
+        job_ids: Which.
+
+    Raises:
+        ConfigError: ``progress`` is none of these.
+
+    Example:
+        >>> with show("tqdm", queue, [job.job_id]):       # doctest: +SKIP
+        ...     job.wait()
+    """
+    kind = _kind(progress)
+    if kind == "none" or not job_ids:
+        yield
+    elif kind == "panel":
+        from .panel import Panel
+
+        panel = Panel(queue, job_ids).show()
+        yield  # after an error or ■ the panel stays live: it has the button to go on
+        panel.freeze()
+    else:
+        bars = Bars(queue, job_ids)
+        bars.start()
+        try:
+            yield
+        finally:
+            bars.stop()
+
+
+def begin(progress: str, queue: UploadQueue, job_ids: Sequence[str]) -> None:
+    """Show uploads and return at once; what is shown ends with them.
+
+    Raises:
+        ConfigError: ``progress`` is not known.
+    """
+    kind = _kind(progress)
+    if kind == "panel":
+        from .panel import Panel
+
+        Panel(queue, job_ids).show()
+    elif kind == "tqdm":
+        Bars(queue, job_ids).start()
+
+
+def _kind(progress: str) -> str:
+    watcher(progress)
+    if progress in ("auto", "panel"):
+        return "panel" if in_kernel() and has_widgets() else "tqdm"
+    return progress
+
+
+def _tqdm() -> Any:
+    """tqdm's class for this place; its complaint about missing ipywidgets is answered by text bars."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+
+    return tqdm
+
+
+class Bars:
+    """A tqdm line per upload, a line for hashing, and a total where there are several.
+
+    Args:
+        queue: Whose uploads.
+        job_ids: Which.
+        file: Where text bars go; stderr if None.
+
+    Example:
+        >>> bars = Bars(queue, [job.job_id])      # doctest: +SKIP
+        >>> bars.start(); job.wait(); bars.stop() # doctest: +SKIP
+    """
+
+    def __init__(self, queue: UploadQueue, job_ids: Sequence[str], *, file: Any = None) -> None:
+        self._queue = queue
+        self._ids = list(job_ids)
+        self._file = file or sys.stderr
+        self._class = _tqdm()
+        self._drawn = in_kernel() and has_widgets()
+        self._coloured = self._drawn or bool(getattr(self._file, "isatty", bool)())
+        self._bars: dict[str, Any] = {}
+        self._hashing: dict[str, Any] = {}
+        self._ended: set[str] = set()
+        self._total: Any = None
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """Begin to draw; it ends with the uploads, or with :meth:`stop`."""
+        # not in a fresh context: text bars belong to the cell that asked for them
+        self._future = runtime.faces().submit(self._draw_on())
+
+    def stop(self) -> None:
+        """Draw the last state and close the bars; again is no more."""
+        self._over.set()
+        if not runtime.faces().is_current:
+            self._future.result(10)
+
+    async def _draw_on(self) -> None:
+        while not self._over.is_set() and len(self._ended) < len(self._ids):
+            self._draw()
+            await asyncio.sleep(TICK / 2 if not self._bars else TICK)
+        self._draw()
+        self._close()
+
+    def _draw(self) -> None:
+        shots = [shot for job_id in self._ids if (shot := self._queue.tracker.snapshot(job_id)) is not None]
+        for shot in shots:
+            if shot.job_id not in self._ended:
+                self._draw_one(shot)
+        if len(self._ids) > 1:
+            self._draw_total(shots)
+
+    def _draw_one(self, shot: UploadProgress) -> None:
+        status = shot.status
+        if status is UploadStatus.HASHING:
+            bar = self._hashing.get(shot.job_id) or self._open_hash(shot)
+            _advance(bar, shot.hashed_bytes)
+            return
+        hashing = self._hashing.pop(shot.job_id, None)
+        if hashing is not None:
+            if status is not UploadStatus.FAILED:
+                _advance(hashing, shot.file_size)
+            hashing.close()
+        bar = self._bars.get(shot.job_id)
+        if bar is None:
+            if status in (UploadStatus.PENDING, UploadStatus.CHECKING):
+                return  # a waiting upload gets its line when it begins
+            bar = self._open(shot)
+        if shot.resumed_bytes > bar.initial:
+            # found only after the line was drawn: bytes of an earlier run are no speed
+            bar.initial = bar.n = bar.last_print_n = shot.resumed_bytes
+        _advance(bar, shot.uploaded_bytes)
+        self._dress(bar, shot)
+        if status.is_final:
+            self._ended.add(shot.job_id)
+            bar.close()
+
+    def _dress(self, bar: Any, shot: UploadProgress) -> None:
+        colour = _COLOURS.get(shot.status)
+        told = "" if shot.status in (UploadStatus.UPLOADING, UploadStatus.SUCCESS) else shot.status.label
+        if shot.status is UploadStatus.FAILED and shot.error_message:
+            told += f": {' '.join(shot.error_message.split())}"
+        if self._coloured and bar.colour != colour:
+            bar.colour = colour
+            bar.refresh()
+        if (bar.postfix or "") != told:
+            bar.set_postfix_str(told)
+
+    def _draw_total(self, shots: Sequence[UploadProgress]) -> None:
+        sent = sum(shot.uploaded_bytes for shot in shots)
+        size = sum(shot.file_size for shot in shots)
+        there = sum(
+            shot.file_size if shot.status is UploadStatus.QUICK_SUCCESS else shot.resumed_bytes for shot in shots
+        )
+        if self._total is None:
+            self._total = self._bar(say("总计", "Total"), size, there, leave=True)
+        self._total.total = size
+        if there > self._total.initial:
+            self._total.n += there - self._total.initial
+            self._total.last_print_n = self._total.n
+            self._total.initial = there
+        _advance(self._total, sent)
+        done = sum(shot.status.is_success for shot in shots)
+        self._total.set_postfix_str(say(f"{done}/{len(self._ids)} 个文件", f"{done}/{len(self._ids)} files"), False)
+
+    def _open_hash(self, shot: UploadProgress) -> Any:
+        words_ = say("哈希", "Hash")
+        bar = self._hashing[shot.job_id] = self._bar(f"{words_} {shot.file_name}", shot.file_size, 0, leave=False)
+        return bar
+
+    def _open(self, shot: UploadProgress) -> Any:
+        begin = shot.file_size if shot.status is UploadStatus.QUICK_SUCCESS else shot.resumed_bytes
+        leave = len(self._bars) < KEPT_BARS
+        name = f"{words.file_icon(shot.file_name)} {shot.file_name}" if self._drawn else shot.file_name
+        bar = self._bars[shot.job_id] = self._bar(name, shot.file_size, begin, leave=leave)
+        return bar
+
+    def _bar(self, name: str, size: int, begin: int, *, leave: bool) -> Any:
+        return self._class(
+            total=size,
+            initial=begin,
+            desc=_short(name),
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1000,
+            mininterval=0.1 if self._coloured else LOG_INTERVAL,
+            leave=leave,
+            file=self._file,
+            dynamic_ncols=True,
+        )
+
+    def _close(self) -> None:
+        for bar in (*self._hashing.values(), *self._bars.values(), self._total):
+            if bar is not None:
+                bar.close()
+
+
+def _advance(bar: Any, done: int) -> None:
+    if done > bar.n:
+        bar.update(done - bar.n)
+
+
+def _short(name: str, width: int = 32) -> str:
+    """A name for the head of a line; its end, with the extension, is what tells files apart.
+
+    Example:
+        >>> _short("a" * 40 + ".mkv", 12)
+        'aaaaa…aa.mkv'
+    """
+    if len(name) <= width:
+        return name
+    tail = (width - 1) // 2 + 1
+    return f"{name[: width - 1 - tail]}…{name[-tail:]}"

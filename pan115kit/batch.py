@@ -1,0 +1,268 @@
+"""Several uploads as one: the user's handle, and the report that adds up."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import Pan115Error
+from .job import OnInterrupt, UploadJob
+from .models import UploadResult, UploadStatus
+from .notebook.shown import Shown
+from .progress import UploadProgress
+from .text import format_bytes, say
+from .transfer.folder import FolderPlan, PlannedFile, Skipped
+from .transfer.queue import UploadQueue
+
+if TYPE_CHECKING:
+    from .notebook.panel import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """How a batch ended: ``total = done + instant + failed + skipped``.
+
+    Attributes:
+        done: Uploaded.
+        instant: 115 had the content (秒传), or the folder had the file already.
+        failed: Ended with an error or unfinished (blocked by 115).
+        skipped: Left out of the plan, or cancelled.
+        errors: Local path -> what went wrong.
+
+    Example:
+        >>> report = BatchReport(total=3, done=1, instant=1, failed=0, skipped=1, total_bytes=10, bytes_sent=4)
+        >>> report.success, report.adds_up
+        (True, True)
+    """
+
+    total: int
+    done: int
+    instant: int
+    failed: int
+    skipped: int
+    total_bytes: int = 0
+    bytes_sent: int = 0
+    elapsed_seconds: float = 0.0
+    results: tuple[UploadResult, ...] = ()
+    errors: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[Skipped, ...] = ()
+
+    @property
+    def success(self) -> bool:
+        """Whether nothing failed."""
+        return self.failed == 0
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every file is accounted for."""
+        return self.total == self.done + self.instant + self.failed + self.skipped
+
+    def __str__(self) -> str:
+        return say(
+            f"共 {self.total} 个：上传 {self.done}，秒传 {self.instant}，失败 {self.failed}，跳过 {self.skipped}"
+            f"（{format_bytes(self.total_bytes)}，实际发送 {format_bytes(self.bytes_sent)}）",
+            f"{self.total} files: {self.done} uploaded, {self.instant} instant, {self.failed} failed, "
+            f"{self.skipped} skipped ({format_bytes(self.total_bytes)}, {format_bytes(self.bytes_sent)} sent)",
+        )
+
+
+class UploadBatch(Shown):
+    """Several uploads with one report.
+
+    ``await batch`` or :meth:`wait` gives a :class:`BatchReport`; failures are in it, not raised.
+
+    Example:
+        >>> batch = client.submit_folder("photos/", "/照片", dry_run=True)   # doctest: +SKIP
+        >>> batch.plan.total_bytes; batch.start()                            # doctest: +SKIP
+        >>> report = await batch                                             # doctest: +SKIP
+        >>> batch.retry_failed()                                             # doctest: +SKIP
+    """
+
+    def __init__(
+        self, queue: UploadQueue, plan: FolderPlan, *, skip_existing: bool, priority: int, title: str
+    ) -> None:
+        self._queue = queue
+        self._skip_existing = skip_existing
+        self._priority = priority
+        self._begun = time.monotonic()
+        self.plan = plan
+        self.title = title
+        self.jobs: tuple[UploadJob, ...] = ()
+        self._panel: Panel | None = None
+
+    @property
+    def started(self) -> bool:
+        """False for a dry run that was not started."""
+        return bool(self.jobs) or not self.plan.files
+
+    def start(self) -> UploadBatch:
+        """Queue what a dry run has planned; again is no more."""
+        if not self.jobs:
+            self._begun = time.monotonic()
+            self.jobs = tuple(
+                UploadJob(
+                    self._queue,
+                    self._queue.submit(
+                        file.file_path,
+                        file.target_path,
+                        priority=self._priority,
+                        skip_existing=self._skip_existing,
+                    ),
+                )
+                for file in self.plan.files
+            )
+        return self
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def __iter__(self) -> Iterator[UploadJob]:
+        return iter(self.jobs)
+
+    def __getitem__(self, index: int) -> UploadJob:
+        return self.jobs[index]
+
+    @property
+    def progress(self) -> list[UploadProgress]:
+        """How each upload stands."""
+        return [job.progress for job in self.jobs]
+
+    @property
+    def done(self) -> bool:
+        """Whether all have ended."""
+        return all(job.done for job in self.jobs)
+
+    def wait(self, timeout: float | None = None, *, on_interrupt: OnInterrupt = "detach") -> BatchReport:
+        """Block until all have ended (or 115 has blocked the account).
+
+        Raises:
+            TimeoutError: ``timeout`` seconds were not enough.
+            UploadInterrupted: ■ or Ctrl-C; see :meth:`UploadJob.wait`.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        for job in self.jobs:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            try:
+                job.wait(left)
+            except (Pan115Error, KeyboardInterrupt) as error:
+                if isinstance(error, KeyboardInterrupt):
+                    if on_interrupt == "leave":
+                        self.leave()
+                    raise
+        return self.report()
+
+    async def _join(self) -> BatchReport:
+        for job in self.jobs:
+            try:
+                await job
+            except Pan115Error:
+                continue  # it is in the report
+        return self.report()
+
+    def __await__(self) -> Generator[Any, None, BatchReport]:
+        return self._join().__await__()
+
+    def report(self) -> BatchReport:
+        """How it stands; final once :attr:`done`."""
+        done = instant = failed = cancelled = sent = 0
+        results: list[UploadResult] = []
+        errors: list[tuple[str, str]] = []
+        for job in self.jobs:
+            sent += job._job.upload.tally.bytes_sent
+            status = job.status
+            if job.done and status.is_success:
+                results.append(job.result())
+            instant += status is UploadStatus.QUICK_SUCCESS
+            done += status is UploadStatus.SUCCESS
+            cancelled += status is UploadStatus.CANCELLED
+            if status is UploadStatus.FAILED or (status is UploadStatus.PAUSED and job.exception is not None):
+                failed += 1
+                errors.append((job.file_path, str(job.exception)))
+        return BatchReport(
+            total=len(self.jobs) + len(self.plan.skipped),
+            done=done,
+            instant=instant,
+            failed=failed,
+            skipped=len(self.plan.skipped) + cancelled,
+            total_bytes=sum(job.progress.file_size for job in self.jobs),
+            bytes_sent=sent,
+            elapsed_seconds=time.monotonic() - self._begun,
+            results=tuple(results),
+            errors=tuple(errors),
+            left_out=self.plan.skipped,
+        )
+
+    def retry_failed(self) -> UploadBatch:
+        """Run what failed again; returns itself, to be awaited or shown again."""
+        for job in self.jobs:
+            if job.status is UploadStatus.FAILED:
+                job.retry()
+            elif job.status is UploadStatus.PAUSED and job.exception is not None:
+                job.resume()
+        return self
+
+    def pause(self) -> None:
+        """Pause all."""
+        for job in self.jobs:
+            job.pause()
+
+    def resume(self) -> None:
+        """Let all go on."""
+        for job in self.jobs:
+            job.resume()
+
+    def cancel(self) -> None:
+        """Cancel all."""
+        for job in self.jobs:
+            job.cancel()
+
+    def panel(self) -> Panel:
+        """Its live panel; the same one in every cell that shows it."""
+        if self._panel is None or self._panel.closed:
+            from .notebook.panel import Panel
+
+            job_ids = [job.job_id for job in self.jobs]
+            panel = Panel(self._queue, job_ids, title=self.title, note=lambda: str(self.report()), many=True)
+            if not self.started:
+                return panel
+            self._panel = panel
+        return self._panel
+
+    def _static_html(self) -> str | None:
+        if self.started:
+            return None
+        from .notebook.report import plan_report
+
+        return plan_report(self.title, self.plan)
+
+    def leave(self) -> None:
+        """Stop all, keep their sessions."""
+        for job in self.jobs:
+            self._queue.leave(job.job_id)
+
+    def __repr__(self) -> str:
+        if not self.started:
+            return f"<UploadBatch {self.title!r} planned: {len(self.plan.files)} files>"
+        return f"<UploadBatch {self.title!r} {self.report()}>"
+
+
+def plan_files(file_paths: Iterable[str | os.PathLike[str]], target_path: str) -> FolderPlan:
+    """Several files into one folder, as a plan.
+
+    Example:
+        >>> plan_files(["/no/such.bin"], "/备份").files[0].target_path
+        '/备份'
+    """
+    return FolderPlan(tuple(_planned(path, target_path) for path in file_paths), ())
+
+
+def _planned(path: str | os.PathLike[str], target_path: str) -> PlannedFile:
+    try:
+        size = os.stat(path).st_size
+    except OSError:
+        size = 0  # the upload itself tells what is wrong
+    return PlannedFile(str(Path(path).expanduser().absolute()), target_path, size)

@@ -86,9 +86,9 @@ def grown_part_size(current: int, sending: float, waiting: float, bytes_left: in
         10
     """
     total = sending + waiting
-    if waiting < NEAR or waiting / total <= 0.03 or current * 2 > LARGEST_GROWN_PART or bytes_left < 4 * current:
+    if waiting < NEAR or waiting / total <= 0.03 or bytes_left < 4 * current:
         return current
-    return current * 2
+    return max(current, min(2 * current, LARGEST_GROWN_PART))
 
 
 class Start(enum.Enum):

@@ -7,6 +7,8 @@ import hashlib
 
 import lz4.block
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from pan115kit.drive.cipher import (
     Channel,
     ClientCipher,
     ServerCipher,
+    _compressed,
     decode_k_ec,
     encode_k_ec,
     make_signature,
@@ -138,11 +141,11 @@ def test_request_round_trip_through_ecdh(form: bytes) -> None:
 
 
 @given(number=st.integers(2, 2**200))
-def test_both_parities_of_the_clients_point_agree(number: int) -> None:
-    """Half of all processes have an odd Y; if the mark were wrong, they could not upload."""
-    server = ServerCipher(number)
-    client = ClientCipher(server.public_key)
-    assert server.open_request(client.k_ec(T)).decrypt_request(client.encrypt(b"a=1")) == b"a=1"
+def test_the_clients_key_is_sent_as_a_compressed_point(number: int) -> None:
+    """The mark tells Y's parity: half of all processes have an odd one, and 115 must find the same point."""
+    key = ec.derive_private_key(number, ec.SECP224R1()).public_key()
+    compressed = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    assert _compressed(key) == b"\x1d" + compressed
 
 
 @given(data=st.binary(min_size=1, max_size=3 * FRAME_PLAIN_LIMIT))

@@ -258,12 +258,18 @@ def test_files_of_a_batch_make_their_folder_once() -> None:
     """Three uploads into one new folder."""
     made: list[str] = []
 
-    def add(request: httpx.Request) -> dict[str, Any]:
+    async def getid(request: httpx.Request) -> httpx.Response:
+        answer = {"state": True, "id": made[0] if made else 0}
+        await asyncio.sleep(0)
+        return httpx.Response(200, json=answer)
+
+    async def add(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
         made.append("55")
-        return {"state": True, "cid": "55"}
+        return httpx.Response(200, json={"state": True, "cid": "55"})
 
     server = Scripted115()
-    server.on("/files/getid", lambda _: {"state": True, "id": made[0] if made else 0})
+    server.on("/files/getid", getid)
     server.on("/app/chrome/add_path", add)
 
     async def story(drive: CookieDrive) -> list[str]:

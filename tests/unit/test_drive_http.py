@@ -223,6 +223,39 @@ def test_calls_already_waiting_for_a_retry_stop_at_a_block() -> None:
     assert server.paths() == ["/x", "/y"]
 
 
+def test_a_block_stops_those_who_wait_for_their_turn() -> None:
+    """Files queued behind the rate limit must not knock after the block; and none waits for a turn in vain."""
+
+    async def block(request: httpx.Request) -> httpx.Response:
+        for _ in range(10):
+            await asyncio.sleep(0)  # the others queue up meanwhile
+        return html(405)
+
+    server = script(block)
+    api = server.api(config=UploadConfig(api_rate=20, api_burst=1))
+
+    async def story() -> None:
+        calls = (api.call("GET", URL) for _ in range(4))
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {AccountBlockedError}
+
+    asyncio.run(story())
+    assert len(server.requests) == 1
+
+
+def test_a_call_during_a_block_fails_at_once() -> None:
+    """Not after its turn in the rate: a thousand files would take minutes to fail."""
+    server = script(html(405))
+    api = server.api(config=UploadConfig(api_rate=0.001, api_burst=1))
+
+    async def story() -> None:
+        for _ in range(3):
+            with pytest.raises(AccountBlockedError):
+                await asyncio.wait_for(api.call("GET", URL), 5)
+
+    asyncio.run(story())
+
+
 def test_the_rate_holds_for_all_calls_together() -> None:
     """Three files at once still ask 115 at the account's pace: a burst of two, then one per 20 ms here."""
     server = script({"state": True})

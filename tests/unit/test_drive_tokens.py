@@ -67,6 +67,38 @@ def test_an_async_on_tokens_is_awaited_before_the_pair_is_used() -> None:
     assert order == ["asked", "saved", "asked"]
 
 
+def test_nobody_uses_the_new_pair_while_it_is_being_saved() -> None:
+    """Neither the one who renewed it nor another upload that starts in that moment."""
+    server = Scripted115()
+    saving, release = asyncio.Event(), asyncio.Event()
+    used: list[str] = []
+
+    async def save(access: str, refresh: str) -> None:
+        saving.set()
+        await release.wait()
+        used.append("saved")
+
+    def init(request: httpx.Request) -> Any:
+        used.append(request.headers["authorization"])
+        return bearer("access-2", ok(NEEDED))(request)
+
+    server.on(INIT, init)
+    server.on(REFRESH, renewed())
+
+    async def story(drive: OpenDrive) -> None:
+        first = asyncio.create_task(drive.init_once(CLAIM, None))
+        await saving.wait()
+        second = asyncio.create_task(drive.init_once(CLAIM, None))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        release.set()
+        await asyncio.gather(first, second)
+
+    run(open_drive(server, on_tokens=save), story)
+    assert used.index("saved") < used.index("Bearer access-2")
+    assert used.count("Bearer access-2") == 2
+
+
 def test_fifty_waiters_are_one_renewal() -> None:
     """A second renewal with the same refresh token logs the user out."""
     server = Scripted115()

@@ -43,7 +43,8 @@ class Allowance:
         self.balance += max(now - self.updated, 0.0) * self.rate
         self.balance = min(self.balance, self.rate * _SLACK)
         self.updated = now
-        return max(0.0, -self.balance / self.rate)
+        # less than a byte is rounding, and a wait that no clock can tell from none
+        return -self.balance / self.rate if self.balance <= -1 else 0.0
 
     def spend(self, count: int) -> None:
         """``count`` bytes go."""
@@ -61,8 +62,11 @@ class Allowance:
         self.updated = now
 
     def turn(self) -> int:
-        """How many bytes to grant at once: what goes in a twentieth of a second, at most 64 KiB."""
-        return _TURN if self.rate is None else min(_TURN, max(int(self.rate / 20), 1))
+        """How many bytes to grant at once: what goes in a twentieth of a second, at most 64 KiB.
+
+        A power of two, as the pieces of a file are: no piece ends with a small turn, which would cost its share.
+        """
+        return _TURN if self.rate is None else min(_TURN, 1 << max(int(self.rate / 20).bit_length() - 1, 0))
 
 
 class Bandwidth:

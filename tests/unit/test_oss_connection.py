@@ -352,17 +352,18 @@ def test_a_slow_server_is_not_given_up_as_long_as_bytes_move() -> None:
     """A piece that takes longer than the timeout is slow, not dead."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
         left = int((await head(reader))["content-length"])
         while left:
-            left -= len(await reader.read(64 << 10))
+            left -= len(await reader.read(16 << 10))
             await asyncio.sleep(0.01)
         writer.write(answer("200 OK", "", 'ETag: "AB"'))
 
     async def use(bucket: OssBucket, server: Server) -> None:
-        make, _ = chunks(8)
-        assert (await bucket.upload_part("key", "UP", 1, make, 8 << 20)).number == 1
+        make, _ = chunks(2)
+        assert (await bucket.upload_part("key", "UP", 1, make, 2 << 20)).number == 1
 
-    run(handler, use, read_timeout=0.3)
+    run(handler, use, read_timeout=0.5)
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["tcp", "tls"])

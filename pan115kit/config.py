@@ -39,8 +39,13 @@ class _DefaultInt(int):
     """An int that remembers nobody asked for it."""
 
 
+class _DefaultFloat(float):
+    """A float that remembers nobody asked for it."""
+
+
 _DEFAULT_PARALLEL_PARTS = _DefaultInt(5)
 _DEFAULT_PART_SIZE = _DefaultInt(10 * MIB)
+_DEFAULT_API_RATE = _DefaultFloat(2.0)
 _warned_about_parts = False
 
 
@@ -130,7 +135,7 @@ class UploadConfig:
     read_timeout: float = 300.0
     session_days: float = 7.0
     bandwidth_limit: int | None = None
-    api_rate: float = 2.0
+    api_rate: float = field(default=_DEFAULT_API_RATE)
     api_burst: int = 8
     app_version: str = DEFAULT_APP_VERSION
     create_target: bool = True
@@ -172,6 +177,11 @@ class UploadConfig:
     def adapts_part_size(self) -> bool:
         """Whether parts may grow on a line with long answers: only if nobody named a size."""
         return isinstance(self.part_size, _DefaultInt)
+
+    @property
+    def limits_api_by_default(self) -> bool:
+        """Whether nobody named ``api_rate``: the limit spares a real 115, a local one needs none."""
+        return isinstance(self.api_rate, _DefaultFloat)
 
     @classmethod
     def from_environment(cls, **given: Any) -> Self:

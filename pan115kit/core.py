@@ -80,7 +80,7 @@ class ClientCore:
 
         Args:
             state_dir: Where its sessions live; a temporary folder, removed at :meth:`close`, if None.
-            config: What uploads may do; without one, calls are not rate-limited.
+            config: What uploads may do; calls are rate-limited only if it names an ``api_rate``.
             route: ``cookie`` or ``open``.
             **options: For :class:`pan115kit.sandbox.Sandbox`, e.g. ``bandwidth=5_000_000``.
 
@@ -91,6 +91,7 @@ class ClientCore:
         """
         from .sandbox import Sandbox
 
+        config = config or UploadConfig.from_environment()
         box = Sandbox(**options)
         box.start()
         temporary = None if state_dir else tempfile.mkdtemp(prefix="pan115kit-")
@@ -104,7 +105,7 @@ class ClientCore:
                 **credentials,
                 endpoint=box.endpoint,
                 state_dir=state_dir or temporary,
-                config=config or UploadConfig.from_environment(api_rate=0.0),
+                config=config.with_(api_rate=0.0) if config.limits_api_by_default else config,
                 _server_public_key=bytes.fromhex(box.ecdh_public_key),
             )
         except Pan115Error:

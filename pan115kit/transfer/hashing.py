@@ -92,6 +92,7 @@ async def _hash(file: LocalFile, on_progress: Callable[[int], None] | None) -> s
         await work
     finally:
         work.cancel()
+        await asyncio.gather(work, return_exceptions=True)  # the thread has been told to stop when we return
     if on_progress is not None:
         on_progress(done)
     return digest.hexdigest().upper()

@@ -174,6 +174,6 @@ def _times(rows: Sequence[T], value: Callable[[T], float]) -> Any:
     """Epoch seconds as ``datetime64[us, UTC]``; 0 ("unknown" in our models) and what is no number become NaT."""
     seconds = np.array([value(row) for row in rows], dtype=np.float64)
     known = np.isfinite(seconds) & (seconds > 0)
-    micros = np.full(len(seconds), np.datetime64("NaT"), dtype="datetime64[us]")
+    micros = np.full(len(seconds), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     micros[known] = np.round(seconds[known] * 1e6).astype("int64").astype("datetime64[us]")
     return pd.DatetimeIndex(micros).tz_localize("UTC")

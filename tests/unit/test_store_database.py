@@ -245,7 +245,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 number = 0
 try:
     while number < 100_000:
-        store.sessions.add_part("one", Part(number + 1, 1, "E" * 32))
+        store.sessions.add_part("one", Part(number + 1, 1, "E" * 3000))      # a page each
         number += 1
 except StoreError as error:
     print(number, error, flush=True)

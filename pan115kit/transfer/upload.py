@@ -102,9 +102,9 @@ class Upload:
                 session = await self._same_content_or_fresh(session)
                 result = await self._deliver(file, session)
             except FileChangedError:
-                # what OSS has is of a file that no longer exists
-                if (row := await self._row()) is not None:
-                    await self.drop_multipart(row)
+                # Parts sent about now may be of the old content or the new: none is trusted unseen.  They stay with
+                # OSS all the same: if only the file's metadata changed, the next run finds that they are its parts.
+                await self._distrust_parts()
                 raise
             finally:
                 await self.tools.store.call(
@@ -297,6 +297,10 @@ class Upload:
 
     async def _update(self, **changes: object) -> None:
         await self.tools.store.call(self.tools.store.sessions.update, self.request.session_id, **changes)
+
+    async def _distrust_parts(self) -> None:
+        if await self._row() is not None:
+            await self.tools.store.call(self.tools.store.sessions.set_parts, self.request.session_id, [])
 
     async def _row(self) -> UploadSession | None:
         return await self.tools.store.call(self.tools.store.sessions.get, self.request.session_id)

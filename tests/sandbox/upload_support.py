@@ -1,0 +1,152 @@
+"""A stage for the tests of the transfer core: a sandbox, clients of it, files, and ways to see what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pan115kit import Pan115Client, UploadConfig, UploadJob
+from pan115kit.config import KIB
+from pan115kit.sandbox import Sandbox
+
+#: The smallest part OSS takes: small files still make many parts.
+PART = 100 * KIB
+#: Nothing in these tests waits for long; a test that would is stopped by :func:`until`.
+PATIENCE = 30.0
+
+_PART_NUMBER = re.compile(r"part (\d+) of")
+
+
+def until(condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> Any:
+    """Look again until ``condition`` holds; what it gave.  Fails loudly instead of hanging."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for: {what or condition}"
+        time.sleep(0.005)
+    return found
+
+
+def content(size: int, seed: int = 0) -> bytes:
+    """Bytes that are the same in every run and that no two seeds share."""
+    return random.Random(f"{size}/{seed}").randbytes(size)
+
+
+def settings(**changes: Any) -> UploadConfig:
+    """Quick retries, no rate, small parts; everything that could hang for minutes is short."""
+    values: dict[str, Any] = {
+        "part_size": PART,
+        "multipart_threshold": 3 * PART,
+        "retries": 3,
+        "retry_base": 0.01,
+        "retry_cap": 0.05,
+        "api_rate": 0.0,
+        "connect_timeout": 5.0,
+        "read_timeout": 5.0,
+    }
+    return UploadConfig(**(values | changes))
+
+
+class Stage:
+    """One sandbox and what is around it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state_dir = folder / "state"
+        self.box = Sandbox(data_dir=folder / "sandbox").start()
+        self._clients: list[Pan115Client] = []
+
+    def close(self) -> None:
+        self.box.clear_faults()
+        for client in self._clients:
+            client.close()
+        self.box.stop()
+
+    def client(self, route: str = "cookie", *, state_dir: Path | None = None, **config: Any) -> Pan115Client:
+        """A client of the sandbox whose looks at the drive and back-offs take no time."""
+        login: dict[str, Any] = (
+            {"user_key": self.box.cookie}
+            if route == "cookie"
+            else {"access_token": self.box.access_token, "refresh_token": self.box.refresh_token}
+        )
+        for name in ("on_tokens",):
+            if name in config:
+                login[name] = config.pop(name)
+        client = Pan115Client(
+            **login,
+            endpoint=self.box.endpoint,
+            state_dir=state_dir or self.state_dir,
+            config=settings(**config),
+            _server_public_key=bytes.fromhex(self.box.ecdh_public_key),
+        )
+        client.parts[0].tools.sleep = _short_sleep
+        self._clients.append(client)
+        return client
+
+    def file(self, name: str = "film.mkv", size: int = 10 * PART + 7, seed: int = 0) -> Path:
+        """A local file of known content."""
+        path = self.folder / "local" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content(size, seed))
+        return path
+
+    # -- what arrived
+
+    def assert_arrived(self, local: Path, remote: str, *, times: int = 1) -> None:
+        """The drive has exactly this file, byte for byte, and OSS has nothing left of it."""
+        there = [file for file in self.box.files() if file.path == remote]
+        assert len(there) == times, [file.path for file in self.box.files()]
+        assert self.box.read(remote) == local.read_bytes()
+        assert self.box.uploads() == []
+
+    def assert_nothing_sent(self) -> None:
+        """Neither 115 was asked to take a file nor has OSS got a byte."""
+        assert self.calls() & {"initupload", "open_init", "put_object", "initiate", "upload_part"} == set()
+
+    def calls(self) -> set[str]:
+        """The routes that were asked."""
+        return {record.route for record in self.box.requests}
+
+    def parts(self, *, whole: int = 0) -> Counter[int]:
+        """How often each part was sent; with ``whole`` only those of at least so many bytes."""
+        found: Counter[int] = Counter()
+        for record in self.box.requests:
+            match = _PART_NUMBER.search(record.summary) if record.route == "upload_part" else None
+            if match and record.received >= whole:
+                found[int(match[1])] += 1
+        return found
+
+    # -- stopping an upload at a known place
+
+    def hold(self, route: str, *, after: int = 0, **details: Any) -> None:
+        """Let the next request of ``route`` (after some) hang until :meth:`go_on`."""
+        self.box.fault(route, "stall", after=after, **details)
+
+    def wait_held(self, route: str, count: int = 1) -> None:
+        """Until ``count`` requests of ``route`` have come in."""
+        until(lambda: self.box.count(route) >= count, f"{count} x {route}")
+
+    def go_on(self) -> None:
+        """Faults are gone; returns when whatever was held has had its answer (or found its client gone)."""
+        held = {record.number for record in self.box.requests if not record.seconds}
+        self.box.clear_faults()
+
+        def answered() -> bool:
+            self.box.release()  # again: a request may have begun to hang only just now
+            return not held & {record.number for record in self.box.requests if not record.seconds}
+
+        until(answered, "held requests to be answered")
+
+
+async def _short_sleep(seconds: float) -> None:
+    await asyncio.sleep(min(seconds, 0.01))
+
+
+def ended(job: UploadJob) -> bool:
+    """For :func:`until`."""
+    return job.done

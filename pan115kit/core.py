@@ -145,6 +145,51 @@ class ClientCore:
             config=config,
         )
 
+    @classmethod
+    async def login(
+        cls,
+        route: str = "cookie",
+        *,
+        app: str | None = None,
+        client_id: str | None = None,
+        save: str | None = None,
+        endpoint: str | None = None,
+        state_dir: PathLike | None = None,
+        config: UploadConfig | None = None,
+    ) -> Self:
+        """A client of the account whose owner scans the QR code that is shown now.
+
+        Args:
+            route: ``cookie``, or ``open`` for Open API tokens.
+            app: Kind of device of the cookie route (:data:`pan115kit.drive.login.COOKIE_APPS`).
+            client_id: App of the Open API (``PAN115_CLIENT_ID``).
+            save: ``file`` or ``keyring`` to keep the credentials for :meth:`from_saved`; None keeps them nowhere.
+            endpoint: One address for all of 115's hosts.
+            state_dir: Where sessions, history and the file of credentials live.
+            config: What uploads may do.
+
+        Raises:
+            ConfigError: ``route`` or ``save`` is not known, or the keyring is not installed.
+            LoginError: Cancelled on the phone, or no code was scanned in time.
+
+        Example:
+            >>> client = await Pan115Client.login(save="file")      # doctest: +SKIP
+        """
+        from .notebook.login import check_login, scan
+
+        check_login(route, save)
+        kept = CredentialStore(state_directory(state_dir), keyring=save == "keyring") if save else None
+        found = await scan(route, app=app, client_id=client_id, endpoint=endpoint, kept=kept)
+        return cls(
+            found.cookie or None,
+            access_token=found.access_token or None,
+            refresh_token=found.refresh_token or None,
+            on_tokens=kept.save_tokens if kept else None,
+            endpoint=endpoint,
+            state_dir=state_dir,
+            config=config,
+        )
+
     #: The sandbox behind :meth:`sandbox`, or None.
     local_sandbox: Any = None
 
@@ -183,6 +228,11 @@ class ClientCore:
             return self._engine_
 
     # -- ending ------------------------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._closed
 
     def close(self) -> None:
         """Stop uploads (their sessions are kept) and let go of everything; again is no more."""

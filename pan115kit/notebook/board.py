@@ -48,10 +48,11 @@ class Totals:
 
     @property
     def percentage(self) -> float:
-        """0-100, by bytes; by files where all are empty."""
-        if self.size:
-            return min(100.0, 100.0 * self.uploaded / self.size)
-        return 100.0 * self.counts.get(Group.DONE, 0) / self.files if self.files else 0.0
+        """0-100, by bytes; 100 only when every file is there, so by files where bytes cannot tell."""
+        by_bytes = min(100.0, 100.0 * self.uploaded / self.size) if self.size else 100.0
+        if by_bytes < 100.0 or not self.files:
+            return by_bytes if self.files else 0.0
+        return 100.0 * self.counts.get(Group.DONE, 0) / self.files
 
     @property
     def ended(self) -> bool:
@@ -193,7 +194,7 @@ class Board:
             self._keys.clear()
 
     def _free_sessions(self) -> list[Row]:
-        """Sessions that no unfinished job of this panel works on."""
+        """Sessions that no job of this panel works, or has worked, on."""
         if not self._sessions:
             return []
         shots = [row.shot for row in self._jobs.values() if not row.shot.status.is_success]
@@ -201,7 +202,10 @@ class Board:
         return [
             row
             for row in self._sessions.values()
-            if row.shot.session_id not in taken and (row.shot.file_path, row.shot.target_path) not in taken
+            if row.session is not None
+            and row.session.job_id not in self._jobs  # a finished job's row may be a moment old
+            and row.shot.session_id not in taken
+            and (row.shot.file_path, row.shot.target_path) not in taken
         ]
 
     # -- giving out --------------------------------------------------------------------------------------------

@@ -69,11 +69,11 @@ STYLE = (
     "line-height:18px;color:var(--t);background:rgba(127,127,127,.14);"
     "background:color-mix(in srgb,var(--t) 13%,transparent)}"
     ".p115 .p-item{flex:1 1 auto;min-width:0}"
-    ".p115 .p-row{display:grid;grid-template-columns:26px minmax(90px,1fr) 250px 52px 104px;"
+    ".p115 .p-row{display:grid;grid-template-columns:26px minmax(90px,1fr) 200px 52px 104px;"
     "column-gap:10px;align-items:center;padding:1px 0}"
     ".p115 .p-icon{font-size:17px;line-height:20px;text-align:center;grid-row:span 2}"
     ".p115 .p-small{font-size:12px;color:var(--p-soft)}"
-    ".p115 .p-right{grid-column:3/6;display:grid;grid-template-columns:84px 1fr 104px;column-gap:10px}"
+    ".p115 .p-right{grid-column:3/6;display:grid;grid-template-columns:118px 1fr 104px;column-gap:10px}"
     ".p115 .p-wide{grid-column:2/6;font-size:12px;min-width:0}"
     ".p115 .p-err summary{cursor:pointer;color:var(--jp-error-color1,#d1242f)}"
     ".p115 .p-err div{white-space:pre-wrap;overflow-wrap:anywhere;margin:2px 0 4px 12px;user-select:text}"
@@ -86,7 +86,8 @@ STYLE = (
     ".p115 .jupyter-button:focus-visible{outline:2px solid var(--jp-brand-color1,#1f7ae0);outline-offset:1px}"
     ".p115 .jupyter-button:disabled{opacity:.4}"
     ".p115 .jupyter-button.p-on{border-color:var(--jp-brand-color1,#1f7ae0);color:var(--jp-brand-color1,#1f7ae0)}"
-    ".p115 .jupyter-button.p-mini{width:28px;padding:0;border-color:transparent;color:var(--p-soft);margin-left:2px}"
+    ".p115 .jupyter-button.p-mini{flex:0 0 28px;width:28px;min-width:28px;padding:0;"
+    "border-color:transparent;color:var(--p-soft);margin-left:2px}"
     ".p115 .jupyter-button.p-mini:hover:enabled{color:var(--p-ink)}"
     "</style>"
 )
@@ -141,7 +142,9 @@ def card(row: Row, curve: Sequence[tuple[float, float]]) -> str:
         shot.eta_seconds,
         not shot.status.is_active,
     )
-    facts.append(words.used(shot.elapsed_seconds))
+    if shot.status.is_success:
+        facts.append(words.speed(shot))
+    facts += [words.used(shot.elapsed_seconds), words.file_id(shot)]
     return line + _own_bar(row, tone, big=True) + _foot(facts, curve) + _note(row)
 
 
@@ -150,7 +153,7 @@ def item(row: Row) -> str:
     shot = row.shot
     tone = "amber" if row.session is not None else _TONE_OF[shot.status]
     time_left = words.remaining(shot.eta_seconds) if shot.status is UploadStatus.UPLOADING else ""
-    small = " · ".join(text for text in (words.amount(shot), words.parts(shot), words.resumed(shot)) if text)
+    small = " · ".join(text for text in _told(row) if text)
     return (
         '<div class="p-row">'
         f'<span class="p-icon" aria-hidden="true">{words.file_icon(shot.file_name)}</span>'
@@ -164,6 +167,11 @@ def item(row: Row) -> str:
         f'<span class="p-cut">{words.used(shot.elapsed_seconds)}</span><span class="p-cut">{time_left}</span></span>'
         f"{_note(row)}</div>"
     )
+
+
+def _told(row: Row) -> tuple[str, ...]:
+    shot = row.shot
+    return words.amount(shot), words.parts(shot), words.resumed(shot), words.file_id(shot)
 
 
 def _moving(speed: float, hashing: float, eta: float | None, still: bool) -> list[str]:
@@ -217,15 +225,15 @@ def _note(row: Row) -> str:
 
 
 def sparkline(curve: Sequence[tuple[float, float]], *, width: int = 150, height: int = 34) -> str:
-    """Speed over time as a small SVG; empty for fewer than two points.
+    """Speed over time as a small SVG; empty for fewer than three points.
 
     Example:
         >>> sparkline([(0.0, 1.0)])
         ''
-        >>> sparkline([(0.0, 1e6), (1.0, 2e6)]).startswith("<svg")
+        >>> sparkline([(0.0, 1e6), (1.0, 2e6), (2.0, 1e6)]).startswith("<svg")
         True
     """
-    if len(curve) < 2:
+    if len(curve) < 3:
         return ""
     line = curve_path(curve, width, height)
     peak = format_speed(max(speed for _, speed in curve))

@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import runtime
 from ..errors import StoreError
-from ..models import UploadSession
+from ..models import Phase, UploadSession
 from ..store import LeaseOwner, Store
 from ..text import say
 from ..transfer.queue import UploadQueue
@@ -98,6 +98,8 @@ class Panel:
         self._resent = False
         self._frozen = False
         self._closed = False
+        if single:
+            self._recall(next(iter(self._job_ids or ())))
         self._take_in()
         _live.add(self)
 
@@ -177,7 +179,8 @@ class Panel:
             self._take_in()
             row = next(iter(self._board), None) if self._look.single else None
             title = f"{row.shot.file_name} → {row.shot.target_path}" if row else self._look.title
-            return board_report(title, self._board, self._clock(), self._wall_clock(), note=self._note())
+            now, wall = self._clock(), self._wall_clock()
+            return board_report(title, self._board, now, wall, note=self._note(), single=row is not None)
 
     # -- ending ------------------------------------------------------------------------------------------------
 
@@ -329,6 +332,13 @@ class Panel:
         mine = [shot for shot in changed if self._is_mine(shot.job_id)]
         self._board.update(mine, self._clock())
         return bool(mine)
+
+    def _recall(self, job_id: str) -> None:
+        """The curve from before this panel was made."""
+        shift = self._clock() - self._wall_clock()
+        for sample in self._queue.tools.store.history.samples(job_id):
+            if sample.phase is Phase.UPLOADING:
+                self._board.curve.add(sample.time + shift, sample.speed_mbps * 1e6)
 
     def _is_mine(self, job_id: str) -> bool:
         return self._queue.get(job_id) is not None if self._job_ids is None else job_id in self._job_ids

@@ -34,7 +34,7 @@ _COLOURS = {
 MAX_ROWS = 100
 
 
-def board_report(title: str, board: Board, now: float, wall: float, *, note: str = "") -> str:
+def board_report(title: str, board: Board, now: float, wall: float, *, note: str = "", single: bool = False) -> str:
     """A panel's content as a static report.
 
     Args:
@@ -43,6 +43,7 @@ def board_report(title: str, board: Board, now: float, wall: float, *, note: str
         now: Seconds on the board's clock.
         wall: Epoch seconds.
         note: One more line, e.g. a batch's sum.
+        single: One upload tells its own figures; a sum would repeat them.
 
     Example:
         >>> from pan115kit.progress import UploadProgress
@@ -54,7 +55,7 @@ def board_report(title: str, board: Board, now: float, wall: float, *, note: str
     totals = board.totals(now, wall)
     rows = sorted(board, key=lambda row: row.group is not Group.FAILED)
     body = _table(rows) if rows else f"<div>{say('没有上传任务', 'No uploads')}</div>"
-    return _frame(title, _sum(totals) if totals.files else "", body, _image(board.curve.points), note)
+    return _frame(title, _sum(totals) if totals.files and not single else "", body, _image(board.curve.points), note)
 
 
 def result_report(result: UploadResult) -> str:
@@ -70,14 +71,14 @@ def result_report(result: UploadResult) -> str:
         (say("位置", "Where"), f"{result.target_path.rstrip('/')}/{result.file_name}"),
         (say("大小", "Size"), format_bytes(result.file_size)),
         (say("已发送", "Sent"), sent + (say("（续传）", " (resumed)") if result.resumed else "")),
-        (say("用时", "Time"), format_duration(result.elapsed_seconds)),
+        (say("用时", "Time"), _seconds(result.elapsed_seconds)),
         (say("平均速度", "Mean speed"), format_speed(speed) if result.bytes_sent else ""),
         ("SHA-1", result.sha1),
         (say("文件ID", "File id"), result.file_id),
         (say("错误", "Error"), result.error_message or ""),
     ]
     cells = "".join(
-        f'<tr style="background:none"><td style="{_CELL};opacity:.7">{escape(name)}</td>'
+        f'<tr style="background:none"><td style="{_CELL};width:90px;opacity:.7">{escape(name)}</td>'
         f'<td style="{_CELL};white-space:normal;overflow-wrap:anywhere">{escape(value)}</td></tr>'
         for name, value in facts
         if value
@@ -133,6 +134,10 @@ _CELL = "text-align:left;padding:3px 12px 3px 0;white-space:nowrap;vertical-alig
 _NUMBER = "text-align:right;padding:3px 12px 3px 0;white-space:nowrap;vertical-align:top;border:none"
 
 
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f}{say('秒', 's')}" if seconds < 10 else format_duration(seconds)
+
+
 def _frame(title: str, told: str, body: str, image: str = "", note: str = "") -> str:
     told = f'<div style="opacity:.8">{told}</div>' if told else ""
     note = f'<div style="opacity:.8;margin-top:4px">{escape(note)}</div>' if note else ""
@@ -175,7 +180,7 @@ def _line(row: Row) -> str:
         f'<div style="width:120px;height:6px;border-radius:3px;background:{_TRACK};margin-top:6px">'
         f'<div style="width:{percentage:.1f}%;height:6px;border-radius:3px;background:{colour}"></div></div>'
     )
-    note = words.note(row)
+    note = words.note(row) or words.file_id(shot)
     told = ""
     if note:
         tone = f"color:{RED}" if shot.error_message and row.owner is None else "opacity:.7"
@@ -184,10 +189,11 @@ def _line(row: Row) -> str:
     return (
         '<tr style="background:none">'
         f'<td style="{_CELL};white-space:normal;overflow-wrap:anywhere">{name}{told}</td>'
-        f'<td style="{_NUMBER}">{escape(words.amount(shot))}</td><td style="{_CELL};width:120px">{bar}</td>'
-        f'<td style="{_NUMBER}">{words.percent(percentage)}</td>'
-        f'<td style="{_CELL}">{words.used(shot.elapsed_seconds)}</td>'
-        f'<td style="{_CELL}">{_badge(words.badge(row), colour)}</td></tr>'
+        f'<td style="{_NUMBER};width:132px">{escape(words.amount(shot))}</td>'
+        f'<td style="{_CELL};width:120px">{bar}</td>'
+        f'<td style="{_NUMBER};width:48px">{words.percent(percentage)}</td>'
+        f'<td style="{_CELL};width:84px">{words.used(shot.elapsed_seconds)}</td>'
+        f'<td style="{_CELL};width:88px">{_badge(words.badge(row), colour)}</td></tr>'
     )
 
 
@@ -197,7 +203,7 @@ def _badge(text: str, colour: str) -> str:
 
 def _image(curve: Sequence[tuple[float, float]], width: int = 150, height: int = 34) -> str:
     """The curve of speed as a picture inside the text: no SVG element survives an untrusted notebook."""
-    if len(curve) < 2:
+    if len(curve) < 3:
         return ""
     peak = format_speed(max(speed for _, speed in curve))
     label = say(f"速度曲线，峰值 {peak}", f"speed over time, peak {peak}")

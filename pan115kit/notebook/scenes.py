@@ -59,21 +59,23 @@ def compose(board: Board, look: Look, now: float, wall: float) -> Scene:
         return Scene(markup.card(row, board.curve.points) if row else "", tools)
     unfinished = board.count(Filter.UNFINISHED)
     head = markup.head(look.title, totals, unfinished, board.curve.points)
-    if not len(board):
+    if not board.count(Filter.ALL):
         return Scene(head, foot=f'<span class="p-soft">{say("还没有上传任务", "No uploads yet")}</span>')
     page = board.page(look.which, look.number, look.size)
     look.number = page.number
     rows = {row.key: row for row in page.rows}
     look.shown = tuple(settle(look.shown, list(rows)))
     scene_rows = tuple(_row(rows[key]) for key in look.shown)
-    if len(board) <= look.size and look.which is Filter.ALL:
+    if page.matching <= look.size and look.which is Filter.ALL:
         return Scene(head, tools, scene_rows)
     told = say(
         f"第 {page.number + 1} / {page.pages} 页，共 {page.matching} 项",
         f"page {page.number + 1} of {page.pages}, {page.matching} rows",
     )
+    if page.pages == 1:
+        told = ""
     filters = (*_filters(board, look.which), *_pages(page.number, page.pages))
-    return Scene(head, tools, scene_rows, filters, f'<span class="p-small">{told}</span>')
+    return Scene(head, tools, scene_rows, filters, told and f'<span class="p-small">{told}</span>')
 
 
 def tool_buttons(totals: Totals, *, single: bool) -> tuple[ButtonScene, ...]:

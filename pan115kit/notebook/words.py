@@ -116,17 +116,20 @@ def amount(shot: UploadProgress) -> str:
 
 
 def parts(shot: UploadProgress) -> str:
-    """``分片 5/10``; empty for a file sent in one piece."""
-    if not shot.total_parts:
+    """``分片 5/10``; empty for a file sent in one piece, and once all are there."""
+    if not shot.total_parts or shot.status.is_success:
         return ""
     return say(f"分片 {shot.uploaded_parts}/{shot.total_parts}", f"part {shot.uploaded_parts}/{shot.total_parts}")
 
 
 def speed(shot: UploadProgress) -> str:
-    """The speed now; empty while nothing should move."""
-    if shot.status not in (UploadStatus.HASHING, UploadStatus.UPLOADING):
-        return ""
-    return format_speed(shot.speed_mbps * 1e6)
+    """The speed now, or the mean one of what was sent; empty while nothing should move."""
+    if shot.status in (UploadStatus.HASHING, UploadStatus.UPLOADING):
+        return format_speed(shot.speed_mbps * 1e6)
+    if shot.status is UploadStatus.SUCCESS and shot.elapsed_seconds > 0:
+        mean = format_speed((shot.file_size - shot.resumed_bytes) / shot.elapsed_seconds)
+        return say(f"平均 {mean}", f"mean {mean}")
+    return ""
 
 
 def used(seconds: float) -> str:
@@ -148,9 +151,12 @@ def note(row: Row) -> str:
         return " ".join(row.shot.error_message.split())
     if row.session is not None:
         return say("上次运行未完成，可从断点继续", "left unfinished by an earlier run; it can go on from there")
-    if row.shot.status.is_success and row.shot.file_id:
-        return say(f"文件ID {row.shot.file_id}", f"file id {row.shot.file_id}")
     return ""
+
+
+def file_id(shot: UploadProgress) -> str:
+    """115's name of the finished file."""
+    return say(f"文件ID {shot.file_id}", f"file id {shot.file_id}") if shot.file_id else ""
 
 
 def resumed(shot: UploadProgress) -> str:

@@ -174,7 +174,7 @@ def _with_headers(send: Send, extra: Iterable[tuple[bytes, bytes]]) -> Send:
     """Every answer carries the security headers, and is not kept by anybody unless it says otherwise."""
 
     async def guarded(message: Message) -> None:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+        if message["type"] == "http.response.start":
             present = {name for name, _ in message["headers"]}
             message["headers"] = [*message["headers"], *_SECURITY_HEADERS, *extra]
             if b"cache-control" not in present:
@@ -201,20 +201,14 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: HTTPStatus
     headers: _Headers = [(b"content-type", b"application/json")]
     if status is HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="pan115kit"'))
-    body = encode({"detail": detail}).encode()
-    if scope["type"] == "http":
-        await _answer(send, status, body, headers)
+    if scope["type"] == "websocket":
+        await receive()  # the handshake
+        await send({"type": "websocket.close", "code": 1008, "reason": detail})  # before accept: HTTP 403
         return
-    await receive()  # the handshake itself
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await _answer(send, status, body, headers, kind="websocket.http.response")
-    else:
-        await send({"type": "websocket.close", "code": 1008})
+    await _answer(send, status, encode({"detail": detail}).encode(), headers)
 
 
-async def _answer(
-    send: Send, status: HTTPStatus, body: bytes, headers: _Headers, *, kind: str = "http.response"
-) -> None:
+async def _answer(send: Send, status: HTTPStatus, body: bytes, headers: _Headers) -> None:
     length = [(b"content-length", str(len(body)).encode())] if status is not HTTPStatus.NO_CONTENT else []
-    await send({"type": f"{kind}.start", "status": int(status), "headers": [*headers, *length]})
-    await send({"type": f"{kind}.body", "body": body})
+    await send({"type": "http.response.start", "status": int(status), "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": body})

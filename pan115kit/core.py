@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from . import runtime
 from .config import Endpoints, UploadConfig, state_directory
@@ -19,6 +20,9 @@ from .store import Store, open_store
 from .tracker import ProgressTracker, get_progress_manager
 from .transfer.engine import Engine
 from .transfer.queue import UploadQueue
+
+if TYPE_CHECKING:
+    from .server import Server
 
 PathLike = str | os.PathLike[str]
 
@@ -50,6 +54,7 @@ class ClientCore:
         self._store_: Store | None = None
         self._closed = False
         self._at_close: list[Callable[[], None]] = []
+        self._served: tuple[dict[str, Any], Server] | None = None
 
         def build_drive() -> Drive:
             return make_drive(
@@ -227,6 +232,64 @@ class ClientCore:
                     started.result(30)
             return self._engine_
 
+    def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        roots: Iterable[PathLike] | None = None,
+        allow_remote: bool = False,
+        allowed_hosts: Iterable[str] = (),
+        allowed_origins: Iterable[str] = (),
+    ) -> Server:
+        """REST, WebSocket and a live page over this client's uploads, beside the kernel or script.
+
+        As a cell's last line it is a link.  Asked again in the same way it is the same server; asked in another way,
+        the earlier one is stopped.
+
+        Args:
+            host: Where to listen.
+            port: 0 takes a free one.
+            token: None takes ``PAN115_SERVER_TOKEN``, else a random one.
+            roots: Local folders the page may upload from; None allows the current and the home folder.
+            allow_remote: Needed for a ``host`` that others can reach.
+            allowed_hosts: Further names the server goes by, e.g. behind a proxy.
+            allowed_origins: Origins of other pages that may use it.
+
+        Raises:
+            ConfigError: The port is taken, an argument makes no sense, or the extra ``server`` is not installed.
+
+        Example:
+            >>> server = client.serve()         # doctest: +SKIP
+            >>> server.link                     # doctest: +SKIP
+            >>> server.stop()                   # doctest: +SKIP
+        """
+        try:
+            from .server import serve
+        except ModuleNotFoundError as error:
+            hint = "install it with: pip install 'pan115kit[server]'"
+            raise ConfigError(f"the server needs {error.name}", hint=hint) from None
+        asked: dict[str, Any] = {
+            "host": host,
+            "port": port,
+            "token": token,
+            "roots": [Path.cwd(), Path.home()] if roots is None else [*roots],
+            "allow_remote": allow_remote,
+            "allowed_hosts": [*allowed_hosts],
+            "allowed_origins": [*allowed_origins],
+        }
+        if self._served is not None and self._served[1].running and self._served[0] == asked:
+            return self._served[1]
+        self._stop_serving()
+        self._served = asked, serve(*self.parts, **asked)
+        return self._served[1]
+
+    def _stop_serving(self) -> None:
+        if self._served is not None:
+            self._served[1].stop()
+            self._served = None
+
     # -- ending ------------------------------------------------------------------------------------------------
 
     @property
@@ -240,6 +303,7 @@ class ClientCore:
             return
         self._closed = True
         runtime.not_at_exit(self.close)
+        self._stop_serving()
         with self._lock:
             engine, self._engine_ = self._engine_, None
         if engine is not None and self._pid == os.getpid() and engine.loop.alive:

@@ -11,7 +11,6 @@ from typing import Any
 from fastapi import FastAPI, WebSocket
 from fastapi.openapi.utils import get_openapi
 
-from .. import __version__
 from ..store import Store
 from ..tracker import ProgressTracker
 from ..transfer.queue import UploadQueue
@@ -21,7 +20,7 @@ from .board import Board
 from .guard import MAX_BODY, Guard
 from .hub import Hub
 from .pages import pages_router
-from .parts import Parts
+from .parts import VERSION, Parts
 from .paths import AllowedRoots
 from .sessions_api import sessions_router
 from .uploads_api import uploads_router
@@ -99,7 +98,7 @@ def create_app(
 
     app = FastAPI(
         title="pan115kit",
-        version=__version__,
+        version=VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/openapi.json",

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 from ..store import Store
 from ..transfer.queue import UploadQueue
 from .board import Board
 from .paths import AllowedRoots
+
+
+def _version() -> str:
+    try:
+        return version("pan115kit")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "0"
+
+
+#: The kit's release (of the installed package: the root package is above this floor).
+VERSION = _version()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

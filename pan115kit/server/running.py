@@ -129,6 +129,7 @@ class Server:
         """End all connections and the thread; uploads go on.  Stopping twice does nothing."""
         if self._pid != os.getpid():
             return  # a forked child has neither thread nor listener
+        runtime.not_at_exit(self.stop)
         self._server.should_exit = True
         if threading.current_thread() is not self._thread:
             self._thread.join(GRACE + 5)

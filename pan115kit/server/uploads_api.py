@@ -9,7 +9,6 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
-from .. import __version__
 from ..drive.names import check_folder_path
 from ..progress import UploadProgress
 from ..text import say
@@ -19,7 +18,7 @@ from .answers import CONFLICT, FORBIDDEN, NOT_FOUND, json_answer
 from .board import Board
 from .commands import Command, does_not_fit, no_such_job, not_in_this_queue, runs_elsewhere
 from .encoding import history_object, upload_object
-from .parts import Parts
+from .parts import VERSION, Parts
 
 PREFIX = "/api/upload"
 
@@ -118,7 +117,7 @@ def uploads_router(parts: Parts) -> APIRouter:
         blocked = queue.blocked
         return json_answer(
             {
-                "version": __version__,
+                "version": VERSION,
                 "roots": [str(folder) for folder in parts.roots.folders],
                 "uploads": len(await board.uploads()),
                 "blocked": None if blocked is None else str(blocked),

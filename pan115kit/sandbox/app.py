@@ -81,8 +81,12 @@ class Sandbox:
         """
         if self._server is None:
             thread_class = _server_class()
-            server = thread_class(self._folder(), self._dials, self._host, self._port)
-            server.start()
+            try:
+                server = thread_class(self._folder(), self._dials, self._host, self._port)
+                server.start()
+            except BaseException:
+                self.stop()
+                raise
             self._server, self._port = server, server.port
         return self
 
@@ -261,6 +265,11 @@ class Sandbox:
         """No more faults; stalled requests go on."""
         self._world.faults.clear()
 
+    @property
+    def stalled(self) -> int:
+        """How many requests hang right now because of a ``stall`` fault."""
+        return self._world.faults.stalled
+
     def release(self) -> None:
         """Stalled requests go on."""
         self._world.faults.release()
@@ -333,8 +342,9 @@ class Sandbox:
         """Put a file into the drive, with its folders."""
         world = self._world
         folder, _, name = path.rpartition("/")
+        parent_id = world.tree.make_path(0, folder)
         sha1 = world.add_content(data)
-        entry = world.tree.add_file(world.tree.new_id(), world.tree.make_path(0, folder), name, len(data), sha1)
+        entry = world.tree.add_file(world.tree.new_id(), parent_id, name, len(data), sha1)
         return next(f for f in self.files() if f.file_id == str(entry.file_id))
 
     def remove(self, path: str) -> None:

@@ -145,6 +145,8 @@ class Faults:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._releases = 0
+        #: Requests that hang right now.
+        self.stalled = 0
 
     def add(
         self, route: str, kind: FaultKind | str, *, times: int | None = 1, after: int = 0, **details: Any

@@ -145,6 +145,8 @@ class Front:
         except ConnectionGone:
             status = 0
             call.request.state.transport.abort()
+            while (await receive())["type"] != "http.disconnect":  # uvicorn must know before we return
+                pass
         finally:
             self._active.discard(call)
             self._world.story.end(record, status=status, received=call.received, sent=sent)
@@ -203,11 +205,16 @@ class Front:
 
     async def _stall(self, call: Call) -> None:
         """Until ``release()``; a client that leaves, or the end of the sandbox, ends it, too."""
-        mark = self._world.faults.releases
-        while self._world.faults.releases == mark:
-            if self._closing.is_set() or call.client_gone():
-                raise ConnectionGone
-            await asyncio.sleep(_STALL_STEP)
+        faults = self._world.faults
+        mark = faults.releases
+        faults.stalled += 1
+        try:
+            while faults.releases == mark:
+                if self._closing.is_set() or call.client_gone():
+                    raise ConnectionGone
+                await asyncio.sleep(_STALL_STEP)
+        finally:
+            faults.stalled -= 1
 
     async def _wait(self, seconds: float) -> None:
         if seconds <= 0:

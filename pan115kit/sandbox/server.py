@@ -57,7 +57,11 @@ class ServerThread:
         self._socket = socket.create_server((host, port), family=family)
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
-        self.world = World.create(folder, dials, f"http://{shown}:{self.port}")
+        try:
+            self.world = World.create(folder, dials, f"http://{shown}:{self.port}")
+        except BaseException:
+            self._socket.close()
+            raise
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

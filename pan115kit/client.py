@@ -385,7 +385,6 @@ class Pan115Client(ClientCore, Shown):
         if self._panel is None or self._panel.closed or self._panel.page_size != rows:
             queue, _, store = self.parts
             self._panel = Panel(queue, rows=rows, store=store)
-            self._at_close.append(self._panel.close)
         return self._panel
 
     async def account(self) -> Account:

@@ -16,6 +16,7 @@ from .config import Endpoints, UploadConfig, state_directory
 from .drive import Drive, OnTokens, make_drive
 from .drive.credentials_file import CredentialStore
 from .errors import ConfigError, CredentialsError, Pan115Error
+from .notebook.shown import end_panels
 from .store import Store, open_store
 from .tracker import ProgressTracker, get_progress_manager
 from .transfer.engine import Engine
@@ -310,6 +311,7 @@ class ClientCore:
             closing = engine.loop.submit(engine.close(), fresh_context=True)
             if not engine.loop.is_current:
                 closing.result(15)
+            end_panels(engine.queue)
         if self._store_ is not None:
             self._store_.close()
             self._store_ = None

@@ -138,6 +138,7 @@ class Bars:
         self._class = _tqdm()
         self._drawn = in_kernel() and has_widgets()
         self._coloured = self._drawn or bool(getattr(self._file, "isatty", bool)())
+        self._stacked = len(self._ids) > 1 and not self._drawn
         self._bars: dict[str, Any] = {}
         self._hashing: dict[str, Any] = {}
         self._ended: set[str] = set()
@@ -164,11 +165,11 @@ class Bars:
 
     def _draw(self) -> None:
         shots = [shot for job_id in self._ids if (shot := self._queue.tracker.snapshot(job_id)) is not None]
+        if len(self._ids) > 1:
+            self._draw_total(shots)  # first, so that it keeps the first line
         for shot in shots:
             if shot.job_id not in self._ended:
                 self._draw_one(shot)
-        if len(self._ids) > 1:
-            self._draw_total(shots)
 
     def _draw_one(self, shot: UploadProgress) -> None:
         status = shot.status
@@ -193,7 +194,13 @@ class Bars:
         self._dress(bar, shot)
         if status.is_final:
             self._ended.add(shot.job_id)
-            bar.close()
+            self._end(bar)
+
+    def _end(self, bar: Any) -> None:
+        bar.close()
+        if self._stacked and len(self._ended) <= KEPT_BARS:
+            # a closed bar of a stack would leave scraps of itself among the others
+            self._class.write(str(bar), file=self._file)
 
     def _dress(self, bar: Any, shot: UploadProgress) -> None:
         colour = _COLOURS.get(shot.status)
@@ -230,7 +237,7 @@ class Bars:
 
     def _open(self, shot: UploadProgress) -> Any:
         begin = shot.file_size if shot.status is UploadStatus.QUICK_SUCCESS else shot.resumed_bytes
-        leave = len(self._bars) < KEPT_BARS
+        leave = not self._stacked and len(self._bars) < KEPT_BARS
         name = f"{words.file_icon(shot.file_name)} {shot.file_name}" if self._drawn else shot.file_name
         bar = self._bars[shot.job_id] = self._bar(name, shot.file_size, begin, leave=leave)
         return bar
@@ -245,6 +252,7 @@ class Bars:
             unit_divisor=1000,
             mininterval=0.1 if self._coloured else LOG_INTERVAL,
             leave=leave,
+            position=None if self._coloured else 0,  # a log cannot move its cursor up
             file=self._file,
             dynamic_ncols=True,
         )

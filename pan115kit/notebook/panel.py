@@ -9,6 +9,7 @@ truth.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import threading
@@ -93,10 +94,11 @@ class Panel:
         self._view: View | None = None
         self._handles: list[Any] = []
         self._wake: asyncio.Event | None = None
-        self._painting = False
+        self._painter: concurrent.futures.Future[None] | None = None
         self._painted = self._looked = self._quiet_since = float("-inf")
-        self._resent = False
+        self._resent = self._told = False
         self._frozen = False
+        self._stopped = False
         self._closed = False
         if single:
             self._recall(next(iter(self._job_ids or ())))
@@ -166,7 +168,7 @@ class Panel:
 
     def _is_over(self) -> bool:
         """Whether a report says all there is: nothing will move, nothing can be retried."""
-        return not self._follows and (self._frozen or self._totals().counts.keys() <= {Group.DONE})
+        return self._stopped or (not self._follows and (self._frozen or self._totals().counts.keys() <= {Group.DONE}))
 
     def __repr__(self) -> str:
         # no figures: executed notebooks are compared by their text
@@ -193,20 +195,27 @@ class Panel:
         """Let a static report take its place, now and in the saved notebook."""
         self._on_faces(self._freeze)
 
+    def stop(self) -> None:
+        """Freeze it for good: its client is closed, nothing will move any more."""
+
+        def stop() -> None:
+            self._freeze()
+            self._stopped = True
+            if self._wake is not None:
+                self._wake.set()
+
+        self._on_faces(stop)
+        if self._painter is not None and not runtime.faces().is_current:
+            self._painter.result(10)
+
     def close(self) -> None:
         """Freeze it and close every widget; again is no more."""
-
-        def close() -> None:
-            self._freeze()
+        if not self._closed:
+            self.stop()
             with self._lock:
                 self._closed = True
                 if self._view is not None:
                     self._view.close()
-            if self._wake is not None:
-                self._wake.set()
-
-        if not self._closed:
-            self._on_faces(close)
 
     def _on_faces(self, function: Callable[[], None]) -> None:
         faces = runtime.faces()
@@ -242,29 +251,25 @@ class Panel:
 
     def _start(self) -> None:
         with self._lock:
-            if self._painting or self._closed:
+            if self._stopped or (self._painter is not None and not self._painter.done()):
                 return
-            self._painting = True
-        runtime.faces().submit(self._paint_on(), fresh_context=True)
+            self._painter = runtime.faces().submit(self._paint_on(), fresh_context=True)
 
     async def _paint_on(self) -> None:
         """Look four times a second; paint what changed, and running clocks once a second."""
         self._wake = asyncio.Event()
-        try:
-            while not self._closed:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TICK)
-                    self._wake.clear()
-                    await asyncio.sleep(0.05)  # what the button asked for has happened by then
-                await self._look_into_store()
-                try:
-                    self._tick()
-                except Exception:  # a broken painting must not stop the next one
-                    logger.exception("painting %r", self)
-                if self._frozen and not self._follows:
-                    return
-        finally:
-            self._painting = False
+        while not self._stopped:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK)
+                self._wake.clear()
+                await asyncio.sleep(0.05)  # what the button asked for has happened by then
+            await self._look_into_store()
+            try:
+                self._tick()
+            except Exception:  # a broken painting must not stop the next one
+                logger.exception("painting %r", self)
+            if self._frozen and not self._follows:
+                return
 
     def refresh(self) -> None:
         """Look and paint now."""
@@ -279,7 +284,7 @@ class Panel:
 
     def _tick(self, *, now: bool = False) -> None:
         with self._lock:
-            if self._closed:
+            if self._stopped:
                 return
             changed = self._take_in()
             moment = self._clock()
@@ -294,14 +299,12 @@ class Panel:
                 self._painted = moment
                 view.apply(self._scene())
             if changed:
-                self._quiet_since, self._resent = moment, False
+                self._quiet_since, self._resent, self._told = moment, False, False
             self._maybe_end(moment)
 
     def _revive(self) -> None:
         self._thaw()
-        bundle = self._bundle()
-        for handle in self._handles:
-            handle.update(bundle, raw=True)
+        self._refresh_report()
 
     def _maybe_end(self, moment: float) -> None:
         """A second after the end say the last word again, then let the report take over."""
@@ -315,8 +318,19 @@ class Panel:
         more = self._follows or totals.counts.get(Group.CANCELLED) or totals.files > self._look.size
         linger = LINGER_LONG if more else LINGER
         unsolved = totals.counts.get(Group.FAILED) or self._board.count(Filter.UNFINISHED)
-        if self._handles and totals.files and not unsolved and quiet >= linger:
+        if not self._handles or not totals.files:
+            return
+        if not unsolved and quiet >= linger:
             self._freeze()
+        elif not self._told:
+            self._told = True
+            self._refresh_report()
+
+    def _refresh_report(self) -> None:
+        """The buttons stay, but what a saved notebook would show without them is true from now on."""
+        bundle = self._bundle()
+        for handle in self._handles:
+            handle.update(bundle, raw=True)
 
     def _scene(self) -> Any:
         return compose(self._board, self._look, self._clock(), self._wall_clock())
@@ -402,7 +416,8 @@ class Panel:
         return (Group.ACTIVE, Group.WAITING) + ((Group.PAUSED,) if action is Action.CANCEL else ())
 
 
-def freeze_all() -> None:
-    """Freeze every panel of this process: what is on show becomes what is saved."""
+def stop_panels(queue: UploadQueue) -> None:
+    """Freeze every panel of a queue that is closed."""
     for panel in list(_live):
-        panel.freeze()
+        if panel._queue is queue:
+            panel.stop()

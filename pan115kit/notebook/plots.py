@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 
 import pandas as pd
 from matplotlib import font_manager
@@ -13,6 +14,7 @@ from matplotlib.ticker import FuncFormatter
 
 from ..models import Phase, UploadStatus
 from ..text import format_bytes, language
+from .environment import shell
 
 BLUE, GREY, GREEN = "#1f7ae0", "#8b949e", "#2da44e"
 #: Fonts with Chinese, on Linux, macOS and Windows.
@@ -113,7 +115,23 @@ def plot_history(history: pd.DataFrame) -> Figure:
     return figure
 
 
+def _show_figures() -> None:
+    """IPython draws figures only once pyplot or ``%matplotlib`` has taught it to; ours need neither."""
+    formatter = getattr(shell(), "display_formatter", None)
+    if formatter is not None:
+        images = formatter.formatters["image/png"]
+        if Figure not in images:
+            images.for_type(Figure, _png)
+
+
+def _png(figure: Figure) -> bytes:
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=110)
+    return image.getvalue()
+
+
 def _canvas(title: str) -> tuple[Figure, Axes]:
+    _show_figures()
     figure = Figure(figsize=(7.5, 3.0), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .environment import in_kernel, shell
 
 if TYPE_CHECKING:
+    from ..transfer.queue import UploadQueue
     from .panel import Panel
 
 
@@ -73,3 +75,10 @@ def register_formatters() -> None:
     if formatter is not None:
         for name, function in _FORMATS.items():
             formatter.formatters["text/html"].for_type_by_name("pan115kit.models", name, function)
+
+
+def end_panels(queue: UploadQueue) -> None:
+    """Freeze the panels of a client that was closed; nothing is imported where none was shown."""
+    panels = sys.modules.get(f"{__package__}.panel")
+    if panels is not None:
+        panels.stop_panels(queue)

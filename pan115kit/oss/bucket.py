@@ -194,9 +194,16 @@ class OssBucket:
             NetworkError: No answer.
         """
         try:
-            await self._send(Call("AbortMultipartUpload", "DELETE", key, {"uploadId": upload_id}, {}))
+            reply, _ = await self._send(Call("AbortMultipartUpload", "DELETE", key, {"uploadId": upload_id}, {}))
         except NoSuchUploadError:
             return
+        if reply.status_code != 204:
+            raise OssError(
+                f"OSS answered AbortMultipartUpload with HTTP {reply.status_code} instead of 204",
+                status=reply.status_code,
+                hint="a proxy or portal may be in the way",
+                retryable=True,
+            )
 
     async def _send(self, call: Call, body: Body | None = None, size: int = 0) -> tuple[httpx.Response, int | None]:
         """Send ``call``, once more with new keys if need be; the answer and the CRC-64 of what was sent."""

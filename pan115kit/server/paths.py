@@ -60,9 +60,9 @@ class AllowedRoots:
                 say("本服务器不允许上传本地文件", "this server may not upload local files"),
                 hint=say("启动时用 --root（roots=）指定目录", "allow a folder with --root (roots=) at its start"),
             )
-        if not asked.strip() or "\0" in asked:
+        if not asked or "\0" in asked:
             raise FileNameError(say("路径为空或含有 NUL", "the path is empty or has a NUL"))
-        real = Path(os.path.realpath(self.folders[0] / Path(asked).expanduser()))
+        real = Path(os.path.realpath(self.folders[0] / os.path.expanduser(asked)))
         inside = self._inside(real)
         if inside is None:
             raise PathRefused(
@@ -71,10 +71,10 @@ class AllowedRoots:
             )
         try:
             mode = real.stat().st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            raise FileMissingError(say(f"文件不存在：{asked}", f"there is no file {asked}")) from None
         except OSError as error:
-            raise FileNameError(say(f"路径无法使用：{error.strerror}", f"unusable path: {error.strerror}")) from None
+            raise FileMissingError(
+                say(f"文件不存在：{asked}", f"there is no file {asked}"), hint=error.strerror or ""
+            ) from None
         if not stat.S_ISREG(mode):
             raise NotAFileError(say(f"不是普通文件：{asked}", f"{asked} is not a regular file"))
         return str(inside)

@@ -247,7 +247,10 @@ class Invalid(Problem):
 
 
 #: Paths longer than this no file system has.
-Path = Annotated[str, Field(min_length=1, max_length=4096)]
+Path = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
+#: For readers of the schema; what counts is :func:`~pan115kit.drive.names.check_folder_path`.
+_NAME = r'[^\x00-\x1f\x7f<>"/]{1,255}'
+_FOLDER_PATTERN = rf"^(?!(?:[\s\S]*/)?(?:\.{{1,2}}|\s+)(?:/|$))(?:{_NAME})?(?:/+{_NAME}){{0,24}}/*$"
 
 
 class NewUpload(BaseModel):
@@ -259,7 +262,7 @@ class NewUpload(BaseModel):
     )
 
     file_path: Path = Field(description="local file under an allowed folder; relative ones from the first of them")
-    target_path: Annotated[str, Field(max_length=8192)] = Field(
+    target_path: Annotated[str, Field(max_length=6400, json_schema_extra={"pattern": _FOLDER_PATTERN})] = Field(
         default="/", description="folder on the drive, made where missing"
     )
     priority: Annotated[int, Field(ge=-1000, le=1000)] = Field(default=0, description="higher starts earlier")

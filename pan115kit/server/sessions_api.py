@@ -27,6 +27,17 @@ def sessions_router(parts: Parts) -> APIRouter:
         rows = await store.call(store.sessions.list)
         return json_answer({"sessions": [row.to_dict() for row in rows]})
 
+    @router.post("/cleanup", response_model=schemas.Message, summary="清理过期的断点续传会话 / clean old sessions")
+    async def clean_up(
+        days: Annotated[
+            float,
+            Query(ge=0, le=36500, allow_inf_nan=False, description="天数（默认7天） / untouched for so many days"),
+        ] = 7,
+    ) -> Response:
+        if await store.call(store.sessions.discard_expired, days):
+            queue.start_chores()
+        return json_answer({"message": f"已清理超过{days:g}天未更新的会话"})
+
     @router.delete(
         "/{session_id}",
         response_model=schemas.Message,
@@ -39,17 +50,6 @@ def sessions_router(parts: Parts) -> APIRouter:
             raise HTTPException(404, no_such_session())
         queue.start_chores()  # what it left at OSS is aborted
         return json_answer({"message": "会话已删除"})
-
-    @router.post("/cleanup", response_model=schemas.Message, summary="清理过期的断点续传会话 / clean old sessions")
-    async def clean_up(
-        days: Annotated[
-            float,
-            Query(ge=0, le=36500, allow_inf_nan=False, description="天数（默认7天） / untouched for so many days"),
-        ] = 7,
-    ) -> Response:
-        if await store.call(store.sessions.discard_expired, days):
-            queue.start_chores()
-        return json_answer({"message": f"已清理超过{days:g}天未更新的会话"})
 
     @router.post(
         "/{session_id}/resume",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from ..drive.names import check_folder_path
 from ..progress import UploadProgress
@@ -23,6 +24,27 @@ from .parts import VERSION, Parts
 PREFIX = "/api/upload"
 
 JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="job_id of an upload")]
+
+
+class _LocalPath(StringConvertor):
+    """Unlike starlette's ``path`` it takes file names with line breaks."""
+
+    regex = r"[\s\S]+"
+
+
+class _Job(StringConvertor):
+    """A job id, which is none of the words that other routes begin with."""
+
+    regex = r"(?!(?:all|progress|sessions|history|about)/)[A-Za-z0-9_-]{1,64}"
+
+
+class _Command(StringConvertor):
+    regex = "|".join(Command)
+
+
+register_url_convertor("local_path", _LocalPath())
+register_url_convertor("job", _Job())
+register_url_convertor("command", _Command())
 #: SQLite counts to 2^63; nobody pages so far.
 _FAR = 2**53
 
@@ -46,7 +68,7 @@ def uploads_router(parts: Parts) -> APIRouter:
         return json_answer({"uploads": window, "page": page, "pages": pages, "total": len(shown)})
 
     @router.get(
-        "/progress/{file_path:path}",
+        "/progress/{file_path:local_path}",
         response_model=schemas.Upload,
         responses=NOT_FOUND,
         summary="获取指定文件的上传进度 / the newest upload of a local file",
@@ -77,14 +99,19 @@ def uploads_router(parts: Parts) -> APIRouter:
         said = say("已加入上传队列", "queued")
         return json_answer({"message": said, "upload": upload_object(shot)}, status=202)
 
-    @router.post("/all/{command}", response_model=schemas.Several, summary="全部暂停、继续、取消、重试 / command all")
+    @router.post(
+        "/all/{command:command}",
+        responses=NOT_FOUND,
+        response_model=schemas.Several,
+        summary="全部暂停、继续、取消、重试 / command all",
+    )
     async def command_all(command: Command) -> Response:
         meant = [job for job in queue.jobs() if command.fits_all(job.status)]
         await asyncio.to_thread(_tell_all, parts, command, meant)
         return json_answer({"message": command.told, "count": len(meant)})
 
     @router.post(
-        "/{job_id}/{command}",
+        "/{job_id:job}/{command:command}",
         response_model=schemas.Started,
         responses=NOT_FOUND | CONFLICT,
         summary="暂停、继续、取消、重试 / command one upload",

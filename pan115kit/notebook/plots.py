@@ -17,6 +17,8 @@ from ..text import format_bytes, language
 from .environment import shell
 
 BLUE, GREY, GREEN = "#1f7ae0", "#8b949e", "#2da44e"
+#: Seconds between two points that are enough for a speed: the last point may come right after the one before.
+_SHORTEST = 0.25
 #: Fonts with Chinese, on Linux, macOS and Windows.
 _CJK_FONTS = (
     "Noto Sans CJK SC",
@@ -55,12 +57,13 @@ def plot_samples(samples: pd.DataFrame, title: str = "") -> Figure:
     """
     figure, axes = _canvas(title)
     seconds = (samples["time"].astype("int64") - samples["time"].astype("int64").min()) / 1e6
+    speeds = _between(samples)
     for phase, colour, zh, en in (
         (Phase.HASHING, GREY, "计算哈希", "hashing"),
         (Phase.UPLOADING, BLUE, "上传", "uploading"),
     ):
         # the other phase's points are gaps, so that no line is drawn across them
-        speed = samples["speed_mbps"].where(samples["phase"].astype(str) == str(phase))
+        speed = speeds.where(samples["phase"].astype(str) == str(phase))
         if not speed.notna().any():
             continue
         axes.plot(seconds, speed, color=colour, linewidth=1.6, label=_label(zh, en))
@@ -73,6 +76,15 @@ def plot_samples(samples: pd.DataFrame, title: str = "") -> Figure:
     axes.set_ylabel("MB/s")
     axes.set_ylim(bottom=0)
     return figure
+
+
+def _between(samples: pd.DataFrame) -> pd.Series[float]:
+    """MB/s from point to point: ``speed_mbps`` is a mean of the last seconds, in which short changes drown."""
+    seconds = samples["time"].diff().dt.total_seconds()
+    speed = samples["uploaded_bytes"].astype("float64").diff() / seconds / 1e6
+    comparable = (seconds >= _SHORTEST) & (speed >= 0) & (samples["phase"] == samples["phase"].shift())
+    speeds: pd.Series[float] = speed.where(comparable, samples["speed_mbps"])
+    return speeds
 
 
 def plot_history(history: pd.DataFrame) -> Figure:

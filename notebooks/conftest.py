@@ -1,0 +1,26 @@
+"""The tutorials are tests: nbval runs every cell in a real kernel (``pytest notebooks --nbval-lax``)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Generator
+from unittest import mock
+
+import pytest
+
+_state = tempfile.TemporaryDirectory(prefix="pan115kit-tutorials-")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """A kernel starts in the setup of its notebook's first cell: it sees no account and no state of the user."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("PAN115_")}
+    own = {"PAN115_STATE_DIR": _state.name, "PAN115_LANG": "zh"}
+    with mock.patch.dict(os.environ, others | own, clear=True):
+        yield
+
+
+def pytest_unconfigure() -> None:
+    """Nothing is left behind."""
+    _state.cleanup()

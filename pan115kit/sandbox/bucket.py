@@ -147,7 +147,8 @@ class Oss:
         mime = call.headers.get("content-type", "") or "application/octet-stream"
         upload = self._store.initiate(bucket, key, mime, sequential=sequential)
         call.note(f"upload_id {upload.upload_id[:8]}…{', sequential' if sequential else ''}")
-        return _xml(xml.initiate_xml(bucket, key, upload.upload_id))
+        encoded = call.query.get("encoding-type") == "url"
+        return _xml(xml.initiate_xml(bucket, key, upload.upload_id, url_encoded=encoded))
 
     async def _upload_part(self, call: Call, bucket: str, key: str) -> Response:
         number = self._part_number(call.query.get("partNumber", ""))

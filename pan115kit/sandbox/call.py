@@ -130,10 +130,13 @@ class Call:
             raise ConnectionGone from None
 
     async def body(self, limit: int = _FORM_LIMIT) -> bytes:
-        """A small body as a whole; what is over the limit is cut off."""
+        """A small body as a whole; what is over the limit is read and dropped."""
         if self._body is None:
-            self._body = b"".join([chunk async for chunk in self.stream()])
-        return self._body[:limit]
+            kept = bytearray()
+            async for chunk in self.stream():
+                kept += chunk[: max(0, limit - len(kept))]
+            self._body = bytes(kept)
+        return self._body
 
     async def form(self) -> dict[str, str]:
         """The fields of a form, urlencoded or multipart; a malformed one has no fields."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
+import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from .upload_api import UploadApi
 from .world import Handler, World, open_error
 
 _STALL_STEP = 0.02
+_CLOSE_TIMEOUT = 5.0
 _WAF_PAGE = """<!doctypehtml><html lang="zh-cn"><head><meta charset="utf-8"><title>405</title></head><body>
 <div data-spm="a3c0e.12537653"><p>很抱歉，由于您访问的URL有可能对网站造成安全威胁，您的访问被阻断。</p>
 <p>您的请求ID是: sandbox</p></div><script src="https://errors.aliyun.com/error.js"></script></body></html>"""
@@ -97,6 +99,9 @@ class Front:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
+        if self._closing.is_set():
+            await _hang_up(request.state.transport, receive)
+            return
         if scope["path"].startswith("/sandbox"):
             await (await self._control.handle(request))(scope, receive, send)
             return
@@ -106,7 +111,7 @@ class Front:
             handler: Handler | None = None
         else:
             route, handler = self._find(request.method, scope["path"])
-        record = self._world.story.begin(request.method, route, scope["path"])
+        record = self._world.story.begin(request.method, route, scope["path"], request.query_params.multi_items())
         call = Call(request, route, self._world.story, record, self._stall)
         await self._run(call, record, place, handler, scope, receive, send)
 
@@ -144,9 +149,7 @@ class Front:
             await reply(scope, receive, counted)
         except ConnectionGone:
             status = 0
-            call.request.state.transport.abort()
-            while (await receive())["type"] != "http.disconnect":  # uvicorn must know before we return
-                pass
+            await _hang_up(call.request.state.transport, receive)
         finally:
             self._active.discard(call)
             self._world.story.end(record, status=status, received=call.received, sent=sent)
@@ -226,15 +229,24 @@ class Front:
         raise ConnectionGone
 
     async def close(self) -> None:
-        """Cut every connection that is being served, as a killed server would."""
+        """Cut every connection that is being served, as a killed server would; the port must be closed by now."""
         self._closing.set()
-        for call in list(self._active):
-            call.request.state.transport.abort()
+        give_up = time.monotonic() + _CLOSE_TIMEOUT
+        while self._active and time.monotonic() < give_up:
+            for call in list(self._active):
+                call.request.state.transport.abort()
+            await asyncio.sleep(0.005)
         await self._world.caller.close()
 
 
 #: Routes that show ``state: false`` in their own way.
 _ANSWERS_LATER = frozenset({"initupload", "put_object", "post_object", "complete"})
+
+
+async def _hang_up(transport: asyncio.Transport, receive: Any) -> None:
+    transport.abort()
+    while (await receive())["type"] != "http.disconnect":  # uvicorn must know before we return
+        pass
 
 
 def _refusal(call: Call, fault: Fault) -> Response:

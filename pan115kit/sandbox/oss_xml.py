@@ -60,14 +60,18 @@ def error_xml(fault: OssFault, *, request_id: str, host_id: str) -> str:
     return _HEAD + _element("Error", fields)
 
 
-def initiate_xml(bucket: str, key: str, upload_id: str) -> str:
-    """Reply to InitiateMultipartUpload.
+def initiate_xml(bucket: str, key: str, upload_id: str, *, url_encoded: bool = False) -> str:
+    """Reply to InitiateMultipartUpload; with ``encoding-type=url`` the key is percent-encoded.
 
     Example:
         >>> "<UploadId>U</UploadId>" in initiate_xml("b", "k", "U")
         True
     """
-    return _HEAD + _element("InitiateMultipartUploadResult", {"Bucket": bucket, "Key": key, "UploadId": upload_id})
+    encoding = {"EncodingType": "url"} if url_encoded else {}
+    name = quote(key, safe="") if url_encoded else key
+    return _HEAD + _element(
+        "InitiateMultipartUploadResult", {**encoding, "Bucket": bucket, "Key": name, "UploadId": upload_id}
+    )
 
 
 def complete_xml(bucket: str, key: str, etag: str, location: str) -> str:

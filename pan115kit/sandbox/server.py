@@ -80,12 +80,17 @@ class ServerThread:
     def stop(self) -> None:
         """Cut connections, end the thread, close the state.  A second call does nothing."""
         if self._loop is not None and self._front is not None and self._server is not None:
-            asyncio.run_coroutine_threadsafe(self._front.close(), self._loop).result()
-            self._server.should_exit = True
+            asyncio.run_coroutine_threadsafe(self._close(self._front, self._server), self._loop).result()
             self._loop = None
         if self._thread.is_alive():
             self._thread.join()
             self.world.shelf.close()
+
+    async def _close(self, front: Front, server: _Server) -> None:
+        for listener in server.servers:  # first, or a quick client comes back to a dying server
+            listener.close()
+        await front.close()
+        server.should_exit = True
 
     def _run(self) -> None:
         try:

@@ -117,7 +117,9 @@ def verify(request: SignedRequest, find_key: KeyFinder, now: float) -> StsKey:
 
 def _verify_v1_header(request: SignedRequest, authorization: str, find_key: KeyFinder, now: float) -> StsKey:
     key_id, _, signature = authorization.removeprefix("OSS ").partition(":")
-    key = _living_key(key_id.strip(), request.headers.get("x-oss-security-token", ""), find_key, now)
+    # Aliyun's second Python SDK writes the header without its prefix.
+    token = request.headers.get("x-oss-security-token") or request.headers.get("security-token", "")
+    key = _living_key(key_id.strip(), token, find_key, now)
     date = request.headers.get("x-oss-date") or request.headers.get("date", "")
     _check_skew(_http_date(date), date, now)
     return _match_v1(request, key, date, signature.strip())

@@ -13,11 +13,20 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ..text import format_bytes, say
 
 _KEEP = 20_000
+#: Query parameters that hold no secret.
+_SHOWN = frozenset(
+    {
+        *("uploads", "sequential", "partNumber", "uploadId", "part-number-marker", "max-parts", "prefix"),
+        *("key-marker", "upload-id-marker", "max-uploads", "path", "parent_id", "is_create", "cid", "offset"),
+        *("limit", "o", "asc", "show_dir", "file_id", "search_value", "ct", "ac"),
+    }
+)
 
 
 @dataclass(slots=True)
@@ -28,7 +37,8 @@ class RequestRecord:
         number: 1, 2, 3 … in the order of arrival.
         time: Epoch seconds at arrival.
         route: Its name in ``ROUTES``.
-        path: Path without the query: secrets travel in queries.
+        path: Path without the query.
+        query: What of the query may be shown: no keys, tokens, signatures.
         summary: What happened, in words.
         status: HTTP status; 0 while it runs or when the connection was cut.
         received: Bytes of the body that came in.
@@ -41,6 +51,7 @@ class RequestRecord:
     method: str
     route: str
     path: str
+    query: str = ""
     summary: str = ""
     status: int = 0
     received: int = 0
@@ -57,12 +68,13 @@ class Story:
     _number: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def begin(self, method: str, route: str, path: str) -> RequestRecord:
-        """A request has come in."""
+    def begin(self, method: str, route: str, path: str, query: Iterable[tuple[str, str]] = ()) -> RequestRecord:
+        """A request has come in; of its query only what is no secret is kept."""
+        shown = "&".join(f"{k}={v}" if v else k for k, v in query if k in _SHOWN)
         with self._lock:
             self._number += 1
             self._counts[route] += 1
-            record = RequestRecord(self._number, time.time(), method, route, path)
+            record = RequestRecord(self._number, time.time(), method, route, path, shown)
             self._records.append(record)
         return record
 
@@ -102,7 +114,7 @@ def line(record: RequestRecord) -> str:
     """A request in one line.
 
     Example:
-        >>> "upload_part" in line(RequestRecord(1, 0.0, "PUT", "upload_part", "/b/k", "part 1", 200, 5))
+        >>> "upload_part" in line(RequestRecord(1, 0.0, "PUT", "upload_part", "/b/k", status=200))
         True
     """
     clock = time.strftime("%H:%M:%S", time.localtime(record.time)) + f".{int(record.time % 1 * 1000):03d}"

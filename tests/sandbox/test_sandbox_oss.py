@@ -621,3 +621,33 @@ def test_a_malformed_callback_is_refused_before_anything_is_stored(
         peer.bucket().put_object(KEY, b"abc", headers=headers)
     with pytest.raises(oss2.exceptions.NotFound):
         peer.bucket().head_object(KEY)
+
+
+# -- sizes nobody wants to send
+
+
+@pytest.mark.parametrize(
+    ("query", "code"), [("", "InvalidArgument"), ("?partNumber=1&uploadId={}", "EntityTooLarge")]
+)
+def test_more_than_5_gib_is_refused_before_it_is_sent(peer: OpenPeer, query: str, code: str) -> None:
+    """A plan with too large parts would run for hours before it fails (protocol §4.5)."""
+    upload_id = peer.bucket().init_multipart_upload(KEY).upload_id
+    resource = f"/fhnfile/{KEY}" + query.format(upload_id)
+    headers = signed_headers(peer.keys(), "PUT", resource) | {"content-length": str(5 * 1024**3 + 1)}
+    host, port = peer.sandbox.endpoint.removeprefix("http://").split(":")
+    text = f"PUT {resource} HTTP/1.1\r\nHost: x\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall((text + "\r\n").encode())
+        reply = line.recv(5000).decode()
+    assert reply.startswith("HTTP/1.1 400")
+    assert f"<Code>{code}</Code>" in reply
+
+
+def test_the_token_of_aliyuns_second_sdk(peer: OpenPeer) -> None:
+    """Its V1 signer writes ``security-token`` without the prefix; the real OSS takes it."""
+    keys = peer.keys()
+    headers = signed_headers(
+        keys | {"SecurityToken": ""}, "PUT", f"/fhnfile/{KEY}", security_token=keys["SecurityToken"]
+    )
+    # The empty prefixed header was signed, so it stays; the other one carries the token.
+    assert httpx.put(f"{peer.sandbox.endpoint}/fhnfile/{KEY}", content=b"x", headers=headers).status_code == 200

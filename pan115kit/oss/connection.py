@@ -10,6 +10,7 @@ in megabytes of kernel buffer, so that progress is true; a large piece is not co
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import socket
 import ssl
@@ -92,8 +93,11 @@ class ListeningBackend(httpcore.AsyncNetworkBackend):
         local = None if local_address is None else (local_address, 0)
         try:
             async with asyncio.timeout(timeout):
+                # asyncio's race between addresses forgets a socket when it is cancelled at the finish (the garbage
+                # collector closes it then), so there is none where there is one address only
+                race = None if _is_address(host) else 0.25
                 transport, protocol = await loop.create_connection(
-                    _Protocol, host, port, local_addr=local, happy_eyeballs_delay=0.25
+                    _Protocol, host, port, local_addr=local, happy_eyeballs_delay=race
                 )
         except TimeoutError:
             raise httpcore.ConnectTimeout(f"no connection within {timeout} s") from None
@@ -266,6 +270,14 @@ def _reason(error: Exception | None) -> str:
     if isinstance(error, ConnectionError) and error.errno:
         return os.strerror(error.errno)
     return str(error) if error is not None else "the server closed the connection"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _tune(sock: Any, options: Iterable[httpcore.SOCKET_OPTION]) -> None:

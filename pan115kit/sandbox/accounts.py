@@ -106,6 +106,7 @@ class Accounts:
             self.log_in(_OWN_SLOT)
         if shelf.get("refresh_token") is None:
             self.new_tokens(remember=True)
+        self._renew_outlived()
 
     # -- cookies
 
@@ -155,16 +156,23 @@ class Accounts:
 
     def new_tokens(self, *, remember: bool = False) -> TokenPair:
         """A new pair."""
-        access = f"{secrets.token_hex(4)}.{secrets.token_hex(32)}.{secrets.token_hex(32)}"
-        refresh = f"{secrets.token_hex(4)}.{secrets.token_hex(32)}.{secrets.token_hex(32)}"
-        now = time.time()
         life = self._dials.access_token_life
-        self._shelf.rows("INSERT INTO token VALUES(?,?,?,?)", access, "access", now + life, "good")
-        self._shelf.rows("INSERT INTO token VALUES(?,?,?,?)", refresh, "refresh", now + REFRESH_LIFE, "good")
+        access, refresh = self._new_token("access", life), self._new_token("refresh", REFRESH_LIFE)
         if remember:
             self._shelf.put("access_token", access)
             self._shelf.put("refresh_token", refresh)
         return TokenPair(access, refresh, int(life))
+
+    def _renew_outlived(self) -> None:
+        """Yesterday's data directory starts with a fresh access token; one expired on purpose stays so."""
+        row = self._shelf.row("SELECT * FROM token WHERE value=?", self.tokens.access_token)
+        if row is not None and row["state"] == "good" and 0 < row["expires"] <= time.time():
+            self._shelf.put("access_token", self._new_token("access", self._dials.access_token_life))
+
+    def _new_token(self, kind: str, life: float) -> str:
+        value = f"{secrets.token_hex(4)}.{secrets.token_hex(32)}.{secrets.token_hex(32)}"
+        self._shelf.rows("INSERT INTO token VALUES(?,?,?,?)", value, kind, time.time() + life, "good")
+        return value
 
     def check_bearer(self, header: str) -> Refusal | None:
         """None if the Authorization header carries a living access token (codes: protocol §1.3)."""

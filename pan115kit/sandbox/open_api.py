@@ -142,7 +142,9 @@ class OpenApi:
         call.note(f"{len(rows)} of {len(entries)}")
         path = [{"name": "根目录", "aid": 1, "cid": 0, "pid": 0}]
         path += [{"name": e.name, "aid": 1, "cid": e.file_id, "pid": e.parent_id} for e in self._tree.lineage(cid)]
-        return open_ok(rows, count=len(entries), offset=offset, limit=limit, cid=cid, aid="1", path=path)
+        # Types as 115-sdk-go decodes them: ``aid`` is text in the rows and a number here.
+        counts = {"count": len(entries), "offset": offset, "limit": limit, "is_asc": int(query.get("asc") == "1")}
+        return open_ok(rows, **counts, cid=cid, aid=1, order=query.get("o", ""), path=path)
 
     async def _get_info(self, call: Call) -> Response:
         fields = {**call.query, **(await call.form() if call.method == "POST" else {})}
@@ -160,8 +162,8 @@ class OpenApi:
         call.note(entry.name)
         below = list(self._tree.subtree(entry.file_id)) if entry.is_dir else []
         size = sum(e.size for e in below) if entry.is_dir else entry.size
-        paths = [{"file_id": 0, "file_name": "根目录"}]
-        paths += [{"file_id": e.file_id, "file_name": e.name} for e in self._tree.lineage(entry.parent_id)]
+        paths = [{"file_id": "0", "file_name": "根目录"}]
+        paths += [{"file_id": str(e.file_id), "file_name": e.name} for e in self._tree.lineage(entry.parent_id)]
         return open_ok(
             {
                 "file_id": str(entry.file_id),

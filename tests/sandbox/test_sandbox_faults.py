@@ -440,6 +440,20 @@ def test_leftovers_of_a_death_are_cleaned(tmp_path: Path) -> None:
         assert len(list((tmp_path / "blobs").iterdir())) == 1
 
 
+def test_a_data_directory_of_yesterday_starts_with_a_living_token(tmp_path: Path) -> None:
+    """The printed access token would be dead after two hours, though nobody asked for that."""
+    with Sandbox(tmp_path, access_token_life=0.001) as sandbox:
+        old = sandbox.access_token
+        with OpenPeer(sandbox) as peer:
+            eventually(lambda: peer.call("GET", "/open/user/info")["code"] == 40140125)
+    with Sandbox(tmp_path) as sandbox, OpenPeer(sandbox) as peer:
+        assert sandbox.access_token != old
+        assert peer.call("GET", "/open/user/info")["state"] is True
+        sandbox.expire_access_token()
+        sandbox.restart()
+        assert peer.call("GET", "/open/user/info")["code"] == 40140125
+
+
 def test_the_command(tmp_path: Path) -> None:
     """``python -m pan115kit.sandbox`` prints one JSON line, serves, keeps its state, and ends on SIGTERM."""
 

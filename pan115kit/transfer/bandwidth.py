@@ -52,10 +52,10 @@ class Allowance:
             self.balance -= count
 
     def set_rate(self, rate: float | None, now: float) -> None:
-        """Go on with another rate.  What was saved or owed at the old one weighs as many seconds as before."""
+        """Go on with another rate.  What is owed takes no longer to pay at it than it would have at the old one."""
         self.wait(now)
         if self.rate is not None and rate is not None:
-            self.balance *= rate / self.rate
+            self.balance *= min(rate / self.rate, 1.0)
         else:
             self.balance = 0.0
         self.rate = rate
@@ -119,16 +119,11 @@ class Bandwidth:
 
     async def _one_turn(self, count: int) -> None:
         assert self._loop is not None
-        place = (count, self._loop.create_future())
-        self._waiting.append(place)
+        granted = self._loop.create_future()
+        self._waiting.append((count, granted))
         if len(self._waiting) == 1:
             self._serve()
-        try:
-            await place[1]
-        except asyncio.CancelledError:
-            if place in self._waiting:
-                self._waiting.remove(place)
-            raise
+        await granted  # when this is cancelled, the future is, and _serve passes it over
 
     def _serve(self) -> None:
         """Grant whose turn it is, and come back when the next may be granted."""

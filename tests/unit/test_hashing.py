@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pan115kit.errors import FileChangedError
@@ -156,6 +156,7 @@ def test_the_hash_of_a_file_written_to_just_now_is_not_remembered(place: Path) -
     assert memory.known == {}
 
 
+@settings(deadline=None)
 @given(now=st.floats(0, 4e9), age=st.floats(-1e6, 1e6))
 def test_settled_means_more_than_two_seconds_old(now: float, age: float) -> None:
     """Also with times in the future, as network drives with another clock have."""
@@ -172,10 +173,11 @@ def test_cancelling_returns_at_once_and_the_thread_stops_soon(place: Path, monke
         task = asyncio.create_task(sha1_file(file))
         await gate.wait()
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert not gate.go.is_set(), "it did not wait for the disk"
-        gate.go.set()
+        try:
+            await asyncio.wait({task}, timeout=5)
+            assert task.cancelled(), "it waits for the disk"
+        finally:
+            gate.go.set()
 
     with LocalFile.open(place) as file:
         asyncio.run(run(file))

@@ -36,6 +36,7 @@ from pan115kit.errors import (
 from pan115kit.models import Part
 from pan115kit.oss.bucket import Callback, CallbackReply, OssBucket, make_http_client
 from pan115kit.oss.checksum import crc64
+from pan115kit.oss.credentials import CredentialsProvider
 
 CALLBACK = Callback('{"callbackUrl":"u"}', '{"x:pick_code":"p"}')
 DONE = {
@@ -173,11 +174,13 @@ def test_a_part_without_an_etag_cannot_be_completed_and_is_asked_for() -> None:
     assert caught.value.retryable
 
 
-@pytest.mark.parametrize("pieces", [(b"short",), (b"contents", b"!")])
-def test_a_body_of_another_length_than_promised_is_a_changed_file(pieces: tuple[bytes, ...]) -> None:
+@pytest.mark.parametrize(
+    ("pieces", "words"), [((b"short",), "3 bytes early"), ((b"contents", b"!"), "1 bytes too long")]
+)
+def test_a_body_of_another_length_than_promised_is_a_changed_file(pieces: tuple[bytes, ...], words: str) -> None:
     """Not a protocol error from deep inside, and nothing is stored."""
     oss = ScriptedOss(stored)
-    with pytest.raises(FileChangedError):
+    with pytest.raises(FileChangedError, match=words):
         asyncio.run(oss.bucket().upload_part("key", "UP", 1, body(*pieces), 8))
     assert oss.requests == []
 
@@ -289,8 +292,10 @@ def test_aborting_what_is_gone_is_done() -> None:
     """Cancelling twice, or after the upload expired, must not fail."""
     asyncio.run(ScriptedOss(httpx.Response(204)).bucket().abort("key", "UP"))
     asyncio.run(ScriptedOss(oss_error(404, "NoSuchUpload")).bucket().abort("key", "UP"))
-    with pytest.raises(OssError):
-        asyncio.run(ScriptedOss(oss_error(500, "InternalError")).bucket().abort("key", "UP"))
+    for answer in (oss_error(500, "InternalError"), httpx.Response(200, text="<html>a portal</html>")):
+        with pytest.raises(OssError) as caught:
+            asyncio.run(ScriptedOss(answer).bucket().abort("key", "UP"))
+        assert caught.value.retryable
 
 
 @pytest.mark.parametrize(("offset", "how_much", "way"), [(-2610, "43m", "fast"), (7230, "2h 0m", "slow")])
@@ -418,19 +423,30 @@ def test_an_error_of_the_body_comes_through_as_it_is_and_the_body_is_closed() ->
 def test_cancelling_closes_the_body_at_once() -> None:
     """Stop means stop: no reader is left behind for the garbage collector."""
     closed = []
+    began: asyncio.Event
 
-    async def endless() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncIterator[bytes]:
         try:
-            while True:
-                yield b"x"
-                await asyncio.sleep(0)
+            yield b"x"
         finally:
+            await asyncio.sleep(0)
             closed.append(True)
 
+    class Stuck(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            assert isinstance(request.stream, httpx.AsyncByteStream)
+            async for _ in request.stream:
+                began.set()
+                await asyncio.Event().wait()
+            raise AssertionError
+
     async def run() -> None:
-        task = asyncio.create_task(ScriptedOss(stored).bucket().upload_part("key", "UP", 1, endless, 1 << 30))
-        for _ in range(20):
-            await asyncio.sleep(0)
+        nonlocal began
+        began = asyncio.Event()
+        http = httpx.AsyncClient(transport=Stuck())
+        bucket = OssBucket(http, CredentialsProvider(Keys()), "fhnfile")
+        task = asyncio.create_task(bucket.upload_part("key", "UP", 1, pieces, 1 << 30))
+        await began.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

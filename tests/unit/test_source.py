@@ -191,6 +191,7 @@ def test_a_slow_line_gets_smaller_pieces_and_a_fast_one_larger() -> None:
     assert step == source.STEP
 
 
+@settings(deadline=None)
 @given(step=st.integers(1, 1 << 20), seconds=st.floats(0, 1e6), largest=st.integers(1, 1 << 20))
 def test_a_step_is_never_larger_than_asked_nor_nothing(step: int, seconds: float, largest: int) -> None:
     """A step of zero would never end."""
@@ -202,10 +203,14 @@ def test_a_file_system_that_cannot_tell_what_is_cached_is_read_in_threads(
 ) -> None:
     """Network drives answer EOPNOTSUPP; they are also the ones that must not block the loop."""
 
+    asked: list[object] = []
+
     def refuse(*_: object) -> int:
+        asked.append(_)
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "preadv", refuse, raising=False)
+    monkeypatch.setattr(source, "READ_AHEAD", 1 << 20)
     readers: set[str] = set()
     real = LocalFile._read_at
 
@@ -217,6 +222,7 @@ def test_a_file_system_that_cannot_tell_what_is_cached_is_read_in_threads(
     with LocalFile.open(place) as file:
         assert b"".join(asyncio.run(collect(file, 0, file.size))) == place.read_bytes()
     assert all(name.startswith("pan115kit-file") for name in readers)
+    assert len(asked) <= 1, "it is not asked again and again"
 
 
 def test_what_is_not_in_the_page_cache_is_read_ahead_by_a_thread(
@@ -313,6 +319,19 @@ def test_every_change_is_noticed(place: Path, change: Callable[[Path], None]) ->
         file.check_unchanged()
         change(place)
         with pytest.raises(FileChangedError):
+            file.check_unchanged()
+
+
+def test_a_link_that_leads_elsewhere_is_noticed(place: Path) -> None:
+    """The open file is as it was, but it is no longer the one that was named."""
+    link = place.with_name("link.bin")
+    link.symlink_to(place)
+    other = place.with_name("other.bin")
+    other.touch()
+    with LocalFile.open(link) as file:
+        link.unlink()
+        link.symlink_to(other)
+        with pytest.raises(FileChangedError, match="another file"):
             file.check_unchanged()
 
 

@@ -101,6 +101,13 @@ class Feed:
             self._tell_changes(changed, removed)
         return True
 
+    def begin_anew(self) -> None:
+        """Nobody reads any more: whoever comes next begins with the list, which holds everything."""
+        self._waiting.clear()
+        self._messages.clear()
+        self._listing = None
+        self._number += 1
+
     def since(self, number: int) -> list[str] | None:
         """The messages after ``number``; None if some are not kept any more: begin with :meth:`listing`."""
         behind = self._number - number

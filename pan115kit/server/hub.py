@@ -129,8 +129,12 @@ class Hub:
     async def _look_around(self) -> asyncio.Task[None]:
         """See to it that somebody looks while somebody is connected; the first client waits for the first look."""
         async with self._starting:
-            if self._looking is None or self._looking.done():
+            idle = self._looking is None or self._looking.done()
+            if idle or self._clock() >= self._next:
                 await self._look()
+            if idle:
+                self._feed.begin_anew()
+            if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._keep_looking(), name="uploads for WebSocket clients")
             return self._looking
 

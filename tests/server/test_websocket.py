@@ -1,0 +1,301 @@
+"""``WS /ws/upload/progress`` over real sockets: what is told, when, and to whom."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from server_support import SPEC_UPLOAD, Joined, begin, next_data, socket_url, until, uploading, ws
+from websockets.exceptions import ConnectionClosed
+
+from pan115kit.models import UploadStatus
+from pan115kit.server import Server
+from pan115kit.server.hub import Hub, reply
+from pan115kit.tracker import ProgressTracker
+
+
+def test_the_first_message_is_the_whole_list(server: Server, tracker: ProgressTracker) -> None:
+    """A page that connects shows everything at once, in the specification's shape."""
+    uploading(tracker, 1)
+    begin(tracker, 2)
+    with ws(server) as socket:
+        message = json.loads(socket.recv(10))
+    assert message["type"] == "upload_progress"
+    assert set(message["data"]) == {"uploads"}
+    assert [upload["job_id"] for upload in message["data"]["uploads"]] == ["job-1", "job-2"]
+    assert set(message["data"]["uploads"][0]) >= SPEC_UPLOAD
+
+
+def test_a_change_is_told(server: Server, tracker: ProgressTracker) -> None:
+    recorder = begin(tracker, 1)
+    with ws(server) as socket:
+        assert next_data(socket)["uploads"][0]["status"] == "pending"
+        recorder.status(UploadStatus.SUCCESS, file_id="42")
+        upload = next_data(socket)["uploads"][0]
+        assert (upload["status"], upload["file_id"], upload["percentage"]) == ("success", "42", 100.0)
+
+
+def test_rest_and_socket_tell_the_same(server: Server, api: httpx.Client, tracker: ProgressTracker) -> None:
+    """One encoder for both: a page may mix them."""
+    recorder = begin(tracker, 1)
+    recorder.parts(1, 2)
+    recorder.status(UploadStatus.FAILED, error_message="网盘空间不足")
+    with ws(server) as socket:
+        assert next_data(socket)["uploads"] == api.get("api/upload/progress").json()["uploads"]
+
+
+def test_no_change_no_message(server: Server, tracker: ProgressTracker) -> None:
+    """An idle page costs nothing."""
+    begin(tracker, 1)
+    with ws(server) as socket:
+        next_data(socket)
+        with pytest.raises(TimeoutError):
+            socket.recv(1.2)
+
+
+def test_at_most_two_messages_a_second(server: Server, tracker: ProgressTracker) -> None:
+    """Thousands of changes a second reach the page every 500 ms, the last of them for certain."""
+    recorder = uploading(tracker, 1, size=1_000_000)
+    over = threading.Event()
+
+    def hurry() -> None:
+        done = 0
+        while not over.wait(0.001):
+            done = min(done + 100, 900_000)
+            recorder.uploaded(done)
+        recorder.status(UploadStatus.SUCCESS)
+
+    worker = threading.Thread(target=hurry)
+    with ws(server) as socket:
+        worker.start()
+        begun, count = time.monotonic(), 0
+        while time.monotonic() - begun < 2.2:
+            next_data(socket)
+            count += 1
+        took = time.monotonic() - begun
+        over.set()
+        worker.join()
+        assert 2 <= count <= took / 0.5 + 2
+        until(lambda: next_data(socket)["uploads"][0]["status"] == "success")
+
+
+def test_many_clients_hear_the_same(server: Server, tracker: ProgressTracker) -> None:
+    recorder = begin(tracker, 1)
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(ws(server)) for _ in range(20)]
+        first = {socket.recv(10) for socket in sockets}
+        recorder.status(UploadStatus.CANCELLED)
+        second = {socket.recv(10) for socket in sockets}
+        assert (len(first), len(second)) == (1, 1)
+
+
+def test_a_ping_is_answered_with_its_timestamp(server: Server) -> None:
+    with ws(server) as socket:
+        next_data(socket)
+        socket.send('{"type":"ping","timestamp":1697654400000}')
+        assert json.loads(socket.recv(10)) == {"type": "pong", "timestamp": 1697654400000}
+
+
+@pytest.mark.parametrize("stamp", ['"x"', "null", "[]", "true", "1e400", "123456789012345678901234567890"])
+def test_a_ping_without_a_usable_timestamp_gets_the_servers(stamp: str) -> None:
+    """The answer is always JSON that a browser reads."""
+    answer = reply(f'{{"type":"ping","timestamp":{stamp}}}', 7.0)
+    assert answer == {"type": "pong", "timestamp": 7000}
+    assert reply('{"type":"ping"}', 7.0) == answer
+
+
+@pytest.mark.parametrize("garbage", ["", "{", "[1]", '"ping"', "null", '{"type":"no"}', "[" * 20_000, b"\x00\x01"])
+def test_garbage_does_not_end_the_connection(server: Server, garbage: str | bytes) -> None:
+    with ws(server) as socket:
+        next_data(socket)
+        socket.send(garbage)
+        socket.send('{"type":"ping","timestamp":2}')
+        messages = [json.loads(socket.recv(10))]
+        if messages[0]["type"] == "error":
+            messages.append(json.loads(socket.recv(10)))
+        assert messages[-1] == {"type": "pong", "timestamp": 2}
+
+
+def test_ten_thousand_uploads_come_in_pages_then_in_changes(server: Server, tracker: ProgressTracker) -> None:
+    """A big batch must not be sent whole twice a second."""
+    recorders = [begin(tracker, number) for number in range(10_000)]
+    joined, sizes = Joined(), []
+    with ws(server) as socket:
+        for _ in range(50):
+            message = socket.recv(10)
+            sizes.append(len(message))
+            joined.take(message)
+        assert len(joined.uploads) == 10_000
+        assert max(sizes) < 200_000
+        recorders[77].status(UploadStatus.SUCCESS)
+        message = socket.recv(10)
+        assert len(message) < 2000
+        assert json.loads(message)["data"]["partial"] is True
+        joined.take(message)
+        assert joined.uploads["job-77"]["status"] == "success"
+        tracker.forget("job-78")
+        joined.take(socket.recv(10))
+        assert "job-78" not in joined.uploads
+
+
+def test_a_list_that_outgrows_one_message_is_followed(server: Server, tracker: ProgressTracker) -> None:
+    """A client of the whole list is told the rest when the list gets long."""
+    for number in range(150):
+        begin(tracker, number)
+    joined = Joined()
+    with ws(server) as socket:
+        joined.take(socket.recv(10))
+        for number in range(150, 450):
+            begin(tracker, number)
+        while len(joined.uploads) < 450:
+            joined.take(socket.recv(10))
+
+
+def test_names_that_are_no_unicode_do_not_break_the_list(server: Server, tracker: ProgressTracker) -> None:
+    """One odd file name must not silence the page."""
+    tracker.open("odd", "/data/\udcff.bin", "\udcff.bin", 1)
+    begin(tracker, 1)
+    with ws(server) as socket:
+        assert [upload["job_id"] for upload in next_data(socket)["uploads"]] == ["odd", "job-1"]
+
+
+# -- slow clients --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow clients are given up after a moment instead of ten seconds."""
+    real = Hub.__init__
+
+    def init(self: Hub, board: object, **options: object) -> None:
+        real(self, board, **(options | {"patience": 0.5}))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Hub, "__init__", init)
+
+
+def sleeper(server: Server) -> socket.socket:
+    """A client that opens a WebSocket and then reads nothing."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.settimeout(20)
+    raw.connect(("127.0.0.1", server.port))
+    path = socket_url(server).partition(str(server.port))[2]
+    raw.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    return raw
+
+
+def close_code_of(raw: socket.socket) -> int | None:
+    """Read on until the server says good-bye; with which code."""
+    found = b""
+    while (code := close_code(found)) is None and (chunk := raw.recv(1 << 20)):
+        found += chunk
+    return code
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_client_that_does_not_read_is_closed_with_1013_and_others_feel_nothing(
+    start: Callable[..., Server], tracker: ProgressTracker
+) -> None:
+    """One sleeping laptop must not fill the server's memory nor hold up the others."""
+    for number in range(10_000):  # some six megabytes: more than any socket buffer takes
+        begin(tracker, number)
+    recorder = uploading(tracker, 10_000)
+    server = start()
+    hub = server_hub(server)
+    with sleeper(server) as slow:
+        until(lambda: hub.clients == 1)
+        with ws(server) as good:
+            joined = Joined()
+            until(lambda: joined.take(good.recv(10)) or len(joined.uploads) > 10_000)
+            until(lambda: hub.clients == 1, "the slow one to be given up")
+            recorder.status(UploadStatus.SUCCESS)
+            until(lambda: joined.take(good.recv(10)) or joined.uploads["job-10000"]["status"] == "success")
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # it wakes up
+        assert close_code_of(slow) == 1013
+
+
+def close_code(stream: bytes) -> int | None:
+    """The code of the close frame at the end of what a server sent (RFC 6455 §5.2: unmasked, short)."""
+    frames = stream.partition(b"\r\n\r\n")[2]
+    place = 0
+    while place + 2 <= len(frames):
+        kind, size = frames[place] & 0x0F, frames[place + 1]
+        place += 2
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            size = int.from_bytes(frames[place : place + width], "big")
+            place += width
+        if kind == 8:
+            return int.from_bytes(frames[place : place + 2], "big")
+        place += size
+    return None
+
+
+def server_hub(server: Server) -> Hub:
+    """The hub behind a running server."""
+    hub: Hub = server._server.config.app.state.hub  # type: ignore[union-attr]
+    return hub
+
+
+def test_too_many_clients_are_turned_away_with_1013(
+    start: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runaway script cannot take the server down; it is told to come back later."""
+    server = start()
+    monkeypatch.setattr(server_hub(server), "_max_clients", 2)
+    with ws(server) as first, ws(server) as second:
+        next_data(first)
+        next_data(second)
+        with ws(server) as third, pytest.raises(ConnectionClosed) as told:
+            third.recv(10)
+        assert told.value.rcvd is not None
+        assert told.value.rcvd.code == 1013
+
+
+def test_clients_that_vanish_are_forgotten(server: Server, tracker: ProgressTracker) -> None:
+    """Closed tabs leave nothing behind, whether they say good-bye or not."""
+    begin(tracker, 1)
+    hub = server_hub(server)
+    with ws(server), sleeper(server):
+        until(lambda: hub.clients == 2)
+    until(lambda: hub.clients == 0)
+    until(lambda: hub._looking is not None and hub._looking.done(), "nobody looks when nobody is there")
+
+
+def test_who_comes_back_gets_the_list_as_it_is_now(server: Server, tracker: ProgressTracker) -> None:
+    """While nobody was connected nobody looked; the next one still sees the truth."""
+    recorder = begin(tracker, 1)
+    with ws(server) as socket:
+        next_data(socket)
+    until(lambda: server_hub(server).clients == 0)
+    recorder.status(UploadStatus.CANCELLED)
+    begin(tracker, 2)
+    with ws(server) as socket:
+        first = next_data(socket)
+        if len(first["uploads"]) == 1:  # within 500 ms of the last message: the truth comes as the next one
+            first = next_data(socket, 1.5)
+    assert [upload["status"] for upload in first["uploads"]] == ["cancelled", "pending"]
+
+
+def test_stopping_the_server_ends_every_connection(start: Callable[..., Server]) -> None:
+    """``server.stop()`` does not hang on an open page."""
+    server = start()
+    with ws(server) as socket:
+        next_data(socket)
+        begun = time.monotonic()
+        server.stop()
+        assert not server.running
+        assert time.monotonic() - begun < 5
+        with pytest.raises(ConnectionClosed) as told:
+            socket.recv(10)
+    assert told.value.rcvd is not None
+    assert told.value.rcvd.code == 1012

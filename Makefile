@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FILE ?=
 
-.PHONY: demo test check lab notebooks clean help
+.PHONY: demo test check lab notebooks venv-ipykernel6 clean help
 
 help:
 	@echo "make demo [FILE=/path]  upload, kill at 40 %, resume, verify - on a local 115 (no account)"
@@ -32,6 +32,10 @@ check: $(VENV)/.installed
 
 test: check
 	$(BIN)/python -m pytest
+
+# A kernel in which clicks wait for the cell; the tests of tests/notebook make it themselves where it is missing.
+venv-ipykernel6: $(VENV)/.installed
+	$(BIN)/python tests/notebook/ipykernel6.py .venv-ipykernel6
 
 lab: $(VENV)/.installed
 	$(BIN)/jupyter lab notebooks

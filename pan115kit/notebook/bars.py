@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 import threading
 import warnings
@@ -109,13 +110,19 @@ def _kind(progress: str) -> str:
     return progress
 
 
+@functools.cache
 def _tqdm() -> Any:
     """tqdm's class for this place; its complaint about missing ipywidgets is answered by text bars."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
 
-    return tqdm
+    class Bar(tqdm):  # type: ignore[type-arg]
+        """We look on a timer ourselves: tqdm's own thread, which lives for ever, has nothing to do."""
+
+        monitor_interval = 0
+
+    return Bar
 
 
 class Bars:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import sys
+from collections.abc import Coroutine
 from html import escape
 from typing import Any
 
@@ -73,11 +75,16 @@ async def scan(
     check_login(route, None)
     screen: _Screen = _NotebookScreen() if in_kernel() else _TerminalScreen()
     # on the kit's own loop: ■ is felt at once there, not only when the long poll returns
-    future = runtime.faces().submit(_follow(route, app, client_id, Endpoints.from_environment(endpoint), screen))
+    faces = runtime.faces()
+    work: asyncio.Future[Credentials] = await runtime.wait_async(
+        faces.submit(_begin(_follow(route, app, client_id, Endpoints.from_environment(endpoint), screen)))
+    )
+    future = faces.submit(_outcome(work))
     try:
         credentials = await runtime.wait_async(future, interrupted=say("登录已停止", "The login was stopped"))
     except asyncio.CancelledError:
-        future.cancel()
+        faces.call(work.cancel)
+        concurrent.futures.wait([future], timeout=2)
         screen.end(say("登录已停止", "The login was stopped"))
         raise
     except Exception as error:
@@ -87,6 +94,15 @@ async def scan(
         kept.save(credentials)
     screen.end(_told(credentials, kept))
     return credentials
+
+
+async def _begin(following: Coroutine[Any, Any, Credentials]) -> asyncio.Future[Credentials]:
+    """A task of its own, because what was submitted to the kit's loops cannot be cancelled from outside."""
+    return asyncio.ensure_future(following)
+
+
+async def _outcome(work: asyncio.Future[Credentials]) -> Credentials:
+    return await work
 
 
 async def _follow(

@@ -171,7 +171,7 @@ def _label(zh: str, en: str) -> str:
 
 
 def _font() -> font_manager.FontProperties:
-    return font_manager.FontProperties(family=cjk_font() or "sans-serif")
+    return font_manager.FontProperties(family=[cjk_font() or "sans-serif"])
 
 
 def _drawable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..text import say
 from . import markup, words
@@ -21,6 +21,7 @@ class Look:
         single: The panel is about one upload: its row becomes the head.
         size: Rows per page.
         shown: The rows in their slots at the last painting.
+        drawn: What was drawn of them; a row that has not changed is not drawn again.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Look:
     which: Filter = Filter.ALL
     number: int = 0
     shown: tuple[str, ...] = ()
+    drawn: dict[str, tuple[Row, RowScene]] = field(default_factory=dict)
 
     def choose(self, command: str) -> bool:
         """Take a filter or page button; whether it was one."""
@@ -65,7 +67,7 @@ def compose(board: Board, look: Look, now: float, wall: float) -> Scene:
     look.number = page.number
     rows = {row.key: row for row in page.rows}
     look.shown = tuple(settle(look.shown, list(rows)))
-    scene_rows = tuple(_row(rows[key]) for key in look.shown)
+    scene_rows = _rows(look, rows)
     if page.matching <= look.size and look.which is Filter.ALL:
         return Scene(head, tools, scene_rows)
     told = say(
@@ -96,6 +98,16 @@ def tool_buttons(totals: Totals, *, single: bool) -> tuple[ButtonScene, ...]:
         wanted.append(Action.RETRY)
     word = words.action_word if single else words.action_word_all
     return tuple(ButtonScene(str(action), word(action), words.ACTION_ICONS[action]) for action in wanted)
+
+
+def _rows(look: Look, rows: dict[str, Row]) -> tuple[RowScene, ...]:
+    drawn = {}
+    for key in look.shown:
+        before = look.drawn.get(key)
+        # the board keeps the very object of a row that did not change
+        drawn[key] = before if before is not None and before[0] is rows[key] else (rows[key], _row(rows[key]))
+    look.drawn = drawn
+    return tuple(scene for _, scene in drawn.values())
 
 
 def _row(row: Row) -> RowScene:

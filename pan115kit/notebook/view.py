@@ -202,10 +202,11 @@ class View:
             return
         press.scene = scene
         button = press.widget
-        button.description, button.icon, button.tooltip = scene.text, scene.icon, scene.tooltip or scene.text
-        button.disabled = not scene.enabled or not scene.command
-        button.layout = self._layout("button") if scene.command else self._layout("away", visibility="hidden")
-        (button.add_class if scene.on else button.remove_class)("p-on")
+        with button.hold_sync():  # one message; safe, because only the painter writes
+            button.description, button.icon, button.tooltip = scene.text, scene.icon, scene.tooltip or scene.text
+            button.disabled = not scene.enabled or not scene.command
+            button.layout = self._layout("button") if scene.command else self._layout("away", visibility="hidden")
+            (button.add_class if scene.on else button.remove_class)("p-on")
 
     @staticmethod
     def _children(box: Any, children: Sequence[Any]) -> None:

@@ -1,0 +1,58 @@
+"""What notebook tests share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import ipykernel6
+import pytest
+from kernel_support import Kernel
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def _python(which: str) -> Path | str:
+    if which == "present":
+        return sys.executable
+    if os.environ.get("PAN115_TEST_NO_IPYKERNEL6"):
+        pytest.skip("PAN115_TEST_NO_IPYKERNEL6 is set")
+    return ipykernel6.make(_ROOT / ".venv-ipykernel6")
+
+
+@pytest.fixture(params=["present", "ipykernel6"], scope="module")
+def _running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One kernel for a whole file of tests: starting one takes longer than most of them."""
+    os.environ["PAN115_LANG"] = "en"
+    with Kernel(tmp_path_factory.mktemp("kernel"), _python(request.param)) as made:
+        yield made
+
+
+@pytest.fixture
+def kernel(_running: Kernel) -> Kernel:
+    """A kernel with a new, slow local 115 in it, on the present ipykernel and on 6.31."""
+    _running.forget()
+    _running.run(SETUP)
+    return _running
+
+
+@pytest.fixture(params=["present", "ipykernel6"])
+def fresh_kernel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kernel]:
+    """As ``kernel``, for tests that patch it or restart it."""
+    with Kernel(tmp_path, _python(request.param)) as made:
+        made.run(SETUP)
+        yield made
+
+
+SETUP = """
+import os, pathlib
+if "client" in globals():
+    client.close()
+from pan115kit import Pan115Client, UploadConfig
+config = UploadConfig(api_rate=0, part_size=200_000, multipart_threshold=200_000)
+client = Pan115Client.sandbox(config=config, bandwidth=1_000_000)
+def make(name, size):
+    path = pathlib.Path(name); path.write_bytes(os.urandom(size)); return path
+"""

@@ -1,0 +1,168 @@
+"""The kit in a real kernel: ■, updates after the cell, clicks, restarts; on the present ipykernel and on 6.31."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from kernel_support import WIDGET, Kernel
+
+from pan115kit.sandbox import Sandbox
+
+pytestmark = pytest.mark.kernel
+
+
+def test_interrupting_upload_stops_it_and_keeps_its_session(kernel: Kernel) -> None:
+    """■ during ``client.upload()``: one line, no traceback, and the next run goes on from there."""
+    cell = kernel.start("client.upload(make('a.bin', 20_000_000), '/影视', progress='none')")
+    time.sleep(1.5)
+    pressed = time.monotonic()
+    kernel.interrupt()
+    done = kernel.finish(cell)
+    assert time.monotonic() - pressed < 3
+    assert done.errors == ["UploadInterrupted"]
+    assert len(done.traceback) == 1
+    assert "kept" in done.traceback[0]
+    assert kernel.run("print(client.jobs()[0].status, len(client.sessions()))").text.split() == ["cancelled", "1"]
+
+
+@pytest.mark.parametrize("wait", ["await job", "job.wait()"])
+def test_interrupting_a_wait_lets_the_upload_go_on(kernel: Kernel, wait: str) -> None:
+    """■ while waiting only stops the waiting: somebody who wants his kernel back must not lose his upload."""
+    kernel.run("job = client.submit(make('a.bin', 3_000_000), '/影视')")
+    cell = kernel.start(wait)
+    time.sleep(0.8)
+    pressed = time.monotonic()
+    kernel.interrupt()
+    done = kernel.finish(cell)
+    assert time.monotonic() - pressed < 1.0
+    assert len(done.traceback) == 1, done.traceback
+    assert "goes on in the background" in done.traceback[0]
+    assert kernel.run("print((await job).success)").text.strip() == "True"
+
+
+def test_the_panel_goes_on_after_its_cell_and_ends_as_a_report(kernel: Kernel) -> None:
+    """The cell that shows the panel ends at once; the uploads do not."""
+    cell = kernel.run("job = client.submit(make('a.bin', 3_000_000), '/影视')\njob")
+    (display,) = cell.displays
+    assert WIDGET in display["data"]
+    assert display["data"]["text/plain"] == "<Panel a.bin>"
+    assert "a.bin" in display["data"]["text/html"]
+    kernel.collect(lambda: kernel.updates)
+    (update,) = kernel.updates
+    assert update["transient"] == display["transient"]
+    assert WIDGET not in update["data"]
+    assert "Uploaded" in update["data"]["text/html"]
+    shown = {s["value"].split("<b>")[1].split("%")[0] for s in _states(kernel) if "<b>" in s.get("value", "")}
+    assert len(shown) >= 4, "it was painted while it ran"
+
+
+def _states(kernel: Kernel) -> list[dict[str, str]]:
+    return [
+        c["data"]["state"]
+        for c in kernel.comms
+        if "state" in c["data"] and isinstance(c["data"]["state"].get("value", ""), str)
+    ]
+
+
+def test_buttons_answer_while_nothing_runs(kernel: Kernel) -> None:
+    """Pause must work when no cell runs, on every ipykernel, within half a second."""
+    kernel.run("job = client.submit(make('a.bin', 20_000_000), '/影视')\njob")
+    kernel.collect(lambda: "part 1/" in kernel.htmls() or "part 2/" in kernel.htmls())
+    pressed = time.monotonic()
+    kernel.click(kernel.button("pause"))
+    kernel.collect(lambda: "Paused" in kernel.htmls())
+    assert time.monotonic() - pressed < 1.0
+    assert kernel.run("print(job.status)").text.strip() == "paused"
+    kernel.click(kernel.button("play"))
+    kernel.collect(lambda: "Uploading" in kernel.htmls())
+    kernel.click(kernel.button("times"))
+    kernel.collect(lambda: "Cancelled" in kernel.htmls())
+
+
+def test_buttons_answer_while_a_cell_waits(kernel: Kernel) -> None:
+    """Since ipykernel 7 while the cell awaits; 6.31 answers as soon as the cell has ended, and loses no click."""
+    version = int(kernel.run("import ipykernel; print(ipykernel.version_info[0])").text)
+    kernel.run("job = client.submit(make('a.bin', 20_000_000), '/影视')\njob")
+    pause = kernel.button("pause")
+    cell = kernel.start("import asyncio\nawait asyncio.sleep(3)")
+    kernel.click(pause)
+    pressed = time.monotonic()
+    if version < 7:
+        kernel.finish(cell)
+        pressed = time.monotonic()
+    kernel.collect(lambda: "Paused" in kernel.htmls())
+    assert time.monotonic() - pressed < 1.5
+    if version >= 7:
+        kernel.finish(cell)
+    kernel.run("job.cancel()")
+
+
+def test_after_a_restart_the_unfinished_upload_is_on_the_panel(fresh_kernel: Kernel) -> None:
+    """The kernel died, was restarted, and ``client.panel()`` shows what can be resumed, and resumes it."""
+    kernel = fresh_kernel
+    with Sandbox() as sandbox:
+        connect = (
+            "import os, pathlib\n"
+            "from pan115kit import Pan115Client, UploadConfig\n"
+            f"os.environ['PAN115_ECDH_PUBLIC_KEY'] = '{sandbox.ecdh_public_key}'\n"
+            "config = UploadConfig(\n"
+            "    api_rate=0, part_size=200_000, multipart_threshold=200_000, bandwidth_limit=1_000_000)\n"
+            f"cookie, endpoint = '{sandbox.cookie}', '{sandbox.endpoint}'\n"
+            "mine = Pan115Client(cookie, endpoint=endpoint, state_dir='mine', config=config)\n"
+        )
+        kernel.run(connect + "job = mine.submit(make('大文件.mkv', 4_000_000), '/影视')")
+        kernel.run("import time\nwhile job.progress.uploaded_parts < 3: time.sleep(0.05)")
+        kernel.restart()
+        kernel.forget()
+        kernel.run(connect + "mine.panel()")
+        kernel.collect(lambda: "Resumable" in kernel.htmls())
+        assert "大文件.mkv" in kernel.htmls()
+        kernel.click(kernel.button("play"))
+        kernel.collect(lambda: "resumed at" in kernel.htmls())
+        done = kernel.run("result = await mine.jobs()[0]\nprint(result.success, result.resumed)")
+        assert done.text.split() == ["True", "True"]
+        kernel.run("mine.close()")
+
+
+def test_a_result_as_the_last_line_is_a_table(kernel: Kernel) -> None:
+    """What ``client.upload()`` gives is read by people: where the file is, how long it took."""
+    cell = kernel.run("client.upload(make('a.bin', 100_000), '/影视', progress='none')")
+    (display,) = cell.displays
+    assert "/影视/a.bin" in display["data"]["text/html"]
+    assert "<style" not in display["data"]["text/html"]
+
+
+def test_magics_upload_and_complete_paths(kernel: Kernel) -> None:
+    """``%upload`` in a notebook, with the file's name completed by Tab."""
+    kernel.run("%load_ext pan115kit\nmake('my film.mkv', 100_000); make('b.bin', 1000); make('c.bin', 1000)")
+    reply = kernel.client.complete("%upload my", 10, reply=True, timeout=30)
+    assert any("film.mkv" in match for match in reply["content"]["matches"])
+    cell = kernel.run("%upload my\\ film.mkv --to /影视")
+    assert any("/影视/my film.mkv" in d["data"].get("text/html", "") for d in cell.displays)
+    cell = kernel.run(
+        "report = get_ipython().run_cell_magic('upload', '--to /备份', 'b.bin\\n# no\\nc.bin')\nprint(report)"
+    )
+    assert "2 files: 2 uploaded" in cell.text
+    assert WIDGET in kernel.run("%uploads").displays[0]["data"]
+
+
+@pytest.mark.parametrize("package", ["nest_asyncio", "nest_asyncio2"])
+def test_the_kit_works_where_a_user_has_nested_loops(fresh_kernel: Kernel, package: str) -> None:
+    """Pasted scripts begin with ``nest_asyncio.apply()``; uploads must not care."""
+    kernel = fresh_kernel
+    kernel.run(f"import {package}; {package}.apply()")
+    kernel.run("assert client.upload(make('a.bin', 500_000), '/x', progress='panel').success")
+    kernel.run("assert (await client.upload_file(make('b.bin', 500_000), '/x')).success")
+    kernel.run("import asyncio\nassert asyncio.run(client.upload_file(make('c.bin', 500_000), '/x')).success")
+
+
+def test_enable_nested_loops_lets_scripts_run_in_cells(fresh_kernel: Kernel) -> None:
+    """Several cells with ``asyncio.run``: with the wrong package the third hangs for ever on ipykernel 7."""
+    kernel = fresh_kernel
+    kernel.run("from pan115kit.notebook import enable_nested_loops\nprint(enable_nested_loops())")
+    kernel.run(
+        "import asyncio\nasync def main(name):\n    return await client.upload_file(make(name, 300_000), '/x')"
+    )
+    for number in range(5):
+        assert kernel.run(f"print(asyncio.run(main('{number}.bin')).success)", timeout=20).text.strip() == "True"

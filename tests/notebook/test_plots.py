@@ -1,0 +1,73 @@
+"""Figures from the tables: drawn without warnings, without pyplot, in fonts that are there."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import warnings
+
+import pandas as pd
+import pytest
+
+from pan115kit.frames import history_frame, samples_frame
+from pan115kit.models import HistoryEntry, Phase, Sample, UploadStatus
+from pan115kit.notebook import plots
+
+SAMPLES = [Sample(1e9 + n, n * 2_000_000, 9.0, Phase.HASHING if n < 4 else Phase.UPLOADING) for n in range(12)]
+
+
+def entry(day: int, status: UploadStatus, size: int = 10**9) -> HistoryEntry:
+    quick = status is UploadStatus.QUICK_SUCCESS
+    finished = 1.6e9 + day * 86400
+    return HistoryEntry(
+        f"{day}{status}", "/a", "a", size, "", "/", status, quick, 0, False, 0, finished, finished, 1, "", "", None
+    )
+
+
+HISTORY = [entry(day, status) for day in (0, 1, 5) for status in (UploadStatus.SUCCESS, UploadStatus.QUICK_SUCCESS)]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("font", [True, False], ids=["chinese-font", "no-chinese-font"])
+def test_figures_draw_without_a_warning(lang: str, font: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes instead of signs, and a page of "Glyph missing" warnings, where no Chinese font is installed."""
+    monkeypatch.setenv("PAN115_LANG", lang)
+    if not font:
+        monkeypatch.setattr(plots, "cjk_font", lambda: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for figure in (
+            plots.plot_samples(samples_frame(SAMPLES), "电影 $2025$ 🎬.mkv"),
+            plots.plot_samples(samples_frame([])),
+            plots.plot_history(history_frame(HISTORY)),
+            plots.plot_history(history_frame(HISTORY[:1])),
+            plots.plot_history(history_frame([])),
+        ):
+            figure.savefig(io.BytesIO(), format="png")
+
+
+def test_the_curve_has_the_samples_values() -> None:
+    """A chart in the wrong unit is worse than none."""
+    (axes,) = plots.plot_samples(samples_frame(SAMPLES)).axes
+    hashing, uploading = axes.lines
+    assert axes.get_ylabel() == "MB/s"
+    assert uploading.get_xdata()[-1] == 11.0
+    assert uploading.get_ydata()[-1] == pytest.approx(2.0)
+    assert pd.isna(hashing.get_ydata()[-1])
+
+
+def test_bytes_per_day_count_only_what_arrived() -> None:
+    """A failed upload brought nothing; instant ones are told apart from sent ones."""
+    history = history_frame([*HISTORY, entry(0, UploadStatus.FAILED), entry(1, UploadStatus.CANCELLED)])
+    (axes,) = plots.plot_history(history).axes
+    sent, instant = axes.containers
+    assert [bar.get_height() for bar in sent] == [1e9] * 3
+    assert [bar.get_height() for bar in instant] == [1e9] * 3
+    assert [bar.get_y() for bar in instant] == [1e9] * 3
+
+
+def test_plots_leave_pyplot_alone() -> None:
+    """Figures kept by pyplot fill a long session's memory and change the user's backend."""
+    code = "import sys, pan115kit.notebook.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,96 @@
+"""Static reports: what a saved notebook shows in every viewer."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from pan115kit.models import UploadResult, UploadSession, UploadStatus
+from pan115kit.notebook.board import Board
+from pan115kit.notebook.report import MAX_ROWS, board_report, plan_report, result_report, sessions_report
+from pan115kit.progress import UploadProgress
+from pan115kit.transfer.folder import FolderPlan, PlannedFile, Skipped
+
+EVIL = '<script>alert("x")</script>&.bin'
+
+
+def filled(count: int = 3) -> Board:
+    board = Board(now=0.0)
+    for second in range(5):
+        board.update([UploadProgress("a", "/d/a", EVIL, 100, UploadStatus.UPLOADING, speed_mbps=second)], now=second)
+    states = list(UploadStatus)
+    board.update(
+        [
+            UploadProgress(
+                f"j{n}", f"/d/{n}", f"文件 {n}.mkv", 1000, states[n % len(states)], error_message=EVIL, file_id="1"
+            )
+            for n in range(count)
+        ],
+        now=5.0,
+    )
+    return board
+
+
+REPORTS = {
+    "board": lambda: board_report(EVIL, filled(12), 5.0, 100.0, note=EVIL),
+    "sessions": lambda: sessions_report([UploadSession("s", EVIL, EVIL, 100, error_message=EVIL)]),
+    "result": lambda: result_report(
+        UploadResult(True, UploadStatus.SUCCESS, "ok", file_name=EVIL, target_path="/影视")
+    ),
+    "failure": lambda: result_report(
+        UploadResult(False, UploadStatus.FAILED, "no", file_name=EVIL, error_message=EVIL, elapsed_seconds=3.0)
+    ),
+    "plan": lambda: plan_report(EVIL, FolderPlan((PlannedFile(EVIL, EVIL, 1),), (Skipped(EVIL, EVIL),))),
+}
+
+
+class Reader(HTMLParser):
+    """Checks that tags close, and collects what the sanitiser of untrusted notebooks would drop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.dropped: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        if tag in ("style", "svg", "script"):
+            self.dropped.append(tag)
+        style = dict(attrs).get("style") or ""
+        self.dropped += re.findall(r"var\(|transform|font-variant", style)
+        self.dropped += [name for name, _ in attrs if name in ("class", "id") or name.startswith("on")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_reports_survive_the_sanitiser_and_escape_everything(
+    name: str, lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On GitHub, in nbviewer and in untrusted notebooks a report must read the same; a file's name is never code."""
+    monkeypatch.setenv("PAN115_LANG", lang)
+    reader = Reader()
+    reader.feed(REPORTS[name]())
+    assert reader.open == []
+    assert reader.dropped == []
+    assert EVIL in reader.text
+
+
+def test_failed_uploads_are_never_among_the_rows_left_out() -> None:
+    """A report of 5,000 files shows a hundred; the one that failed must be there."""
+    board = Board(now=0.0)
+    board.update([UploadProgress(f"{n}", f"/{n}", f"{n}", 1, UploadStatus.SUCCESS) for n in range(5000)], now=0.0)
+    board.update([UploadProgress("bad", "/bad", "bad.iso", 1, UploadStatus.FAILED, error_message="why")], now=0.0)
+    html = board_report("t", board, 0.0, 0.0)
+    assert "bad.iso" in html
+    assert "why" in html
+    assert f"{5001 - MAX_ROWS} more" in html
+    assert len(html) < 200_000

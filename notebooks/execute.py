@@ -1,12 +1,13 @@
 """Run the tutorials and keep their outputs: ``make notebooks``, or ``python notebooks/execute.py 01 03``.
 
-Every notebook is run from its first cell in a fresh kernel and written back executed, without what changes from run to
-run (times, interpreter version, unused widget state).  A failing cell, or an output that shows a path of this machine
+Every notebook is run from its first cell in a fresh kernel and written back executed, without what changes from run
+to run (times, interpreter version, unused widget state).  A failing cell, or an output that shows a path of this machine
 or a secret, leaves the file as it was.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -22,6 +23,9 @@ from nbclient.exceptions import CellExecutionError
 HERE = Path(__file__).resolve().parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+#: How one widget names another in its state.
+MODEL = re.compile(r"IPY_MODEL_(\w+)")
 #: Credentials, whoever's they are: a cookie's parts, bearer tokens, STS keys.
 SECRET = re.compile(r"\b(?:SEID|CID|KID)=\w{8,}|\bSTS\.\w{8,}|\bBearer \w{8,}")
 
@@ -76,12 +80,26 @@ def environment(state_dir: str) -> dict[str, str]:
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
     """Drop what differs from run to run, so that a diff shows what a change of the kit changed."""
-    widgets = notebook.metadata.get("widgets")
+    widgets = shown_widgets(notebook)
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
-    if widgets is not None and any(WIDGET_VIEW in data for data in _bundles(notebook)):
-        notebook.metadata["widgets"] = widgets
+    if widgets:
+        notebook.metadata["widgets"] = nbformat.from_dict(widgets)
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key == "tags"})
+
+
+def shown_widgets(notebook: nbformat.NotebookNode) -> dict[str, Any]:
+    """The widget state that the outputs still show: panels that have become reports leave theirs behind."""
+    stored = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {})
+    models = stored.get("state", {})
+    wanted = {data[WIDGET_VIEW]["model_id"] for data in _bundles(notebook) if WIDGET_VIEW in data}
+    found: dict[str, Any] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in models and name not in found:
+            found[name] = models[name]
+            wanted |= set(MODEL.findall(json.dumps(models[name])))
+    return {WIDGET_STATE: {**stored, "state": found}} if found else {}
 
 
 def leaks(notebook: nbformat.NotebookNode) -> str:

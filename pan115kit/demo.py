@@ -74,7 +74,7 @@ def run(file: str | None = None) -> int:
         _note(
             say(
                 f"进程已被 SIGKILL。磁盘上的会话：{len(killed.uploaded_parts)}/{killed.total_parts} 个分片已确认",
-                f"killed by SIGKILL. On disk: {len(killed.uploaded_parts)} of {killed.total_parts} parts acknowledged",
+                f"killed; on disk: {len(killed.uploaded_parts)} of {killed.total_parts} parts acknowledged",
             )
         )
         _title(say("2  另一个进程从断点继续", "2  another process goes on from there"))

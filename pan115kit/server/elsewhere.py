@@ -74,6 +74,7 @@ def running_progress(session: UploadSession, owner: LeaseOwner, sample: Sample |
         speed = sample.speed_mbps if now - sample.time <= FRESH else 0.0
     if session.status is not UploadStatus.HASHING:
         hashed = session.file_size
+    uploaded = min(uploaded, session.file_size)
     moving = session.status is UploadStatus.UPLOADING and speed > 0
     return UploadProgress(
         job_id=session.job_id,
@@ -83,7 +84,7 @@ def running_progress(session: UploadSession, owner: LeaseOwner, sample: Sample |
         status=session.status,
         target_path=session.target_path,
         session_id=session.session_id,
-        uploaded_bytes=min(uploaded, session.file_size),
+        uploaded_bytes=uploaded,
         hashed_bytes=min(hashed, session.file_size),
         total_parts=session.total_parts,
         uploaded_parts=len(session.uploaded_parts),

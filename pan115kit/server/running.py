@@ -281,12 +281,14 @@ def _check_remote(host: str, allow_remote: bool) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket, so that a taken port is told at once and port 0 is known."""
+    if not 0 <= port <= 65_535:  # the system would take the rest of a division
+        raise ConfigError(f"{port} is not a port", hint="0 takes a free one")
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, number)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(f"cannot listen at {host}:{port}: {error}", hint="choose another host or port") from None
     try:
         if os.name == "posix":  # elsewhere it would let two programs share the port
@@ -295,7 +297,7 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT)
         listener.bind(address)
         listener.listen(2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
         raise ConfigError(
             f"cannot listen at {host}:{port}: {error}", hint="another program has the port; port 0 takes a free one"

@@ -199,6 +199,9 @@ class Panel:
         """Freeze it for good: its client is closed, nothing will move any more."""
 
         def stop() -> None:
+            if self._frozen:
+                # again: nbclient, which runs notebooks for nbconvert and papermill, hears nothing between two cells
+                self._send_report()
             self._freeze()
             self._stopped = True
             if self._wake is not None:
@@ -233,9 +236,12 @@ class Panel:
             if self._frozen or self._closed:
                 return
             self._frozen = True
-            html = self.report()
             if self._view is not None and self._view.alive:
-                self._view.settle(html)
+                self._view.settle(self.report())
+        self._send_report()
+
+    def _send_report(self) -> None:
+        html = self.report()
         for handle in self._handles:
             handle.update({"text/plain": repr(self), "text/html": html}, raw=True)
 

@@ -364,6 +364,20 @@ def test_at_the_end_a_report_takes_the_panels_place(panels: list[Panel], monkeyp
     assert "4711" in html(panel), "a page opened again later must find the report too"
 
 
+def test_closing_the_client_says_the_report_again(panels: list[Panel]) -> None:
+    """nbclient drops what is displayed between two cells: the saved notebook would say "uploading" for ever."""
+    queue = many(1)
+    panel = Panel(queue, ["file-0000.bin"])
+    panels.append(panel)
+    handle = Handle()
+    panel._handles.append(handle)
+    queue.recorders["file-0000.bin"].status(UploadStatus.SUCCESS, file_id="4711")
+    panel.freeze()
+    handle.bundles.clear()
+    panel.stop()
+    assert ["4711" in bundle["text/html"] for bundle in handle.bundles] == [True]
+
+
 def test_a_failed_upload_keeps_its_panel_alive(panels: list[Panel], monkeypatch: pytest.MonkeyPatch) -> None:
     """The retry button must not vanish a second after the failure; ``freeze()`` is for who wants it to."""
     monkeypatch.setattr(panel_module, "LINGER", 0.0)

@@ -82,9 +82,10 @@ def _between(samples: pd.DataFrame) -> pd.Series[float]:
     """MB/s from point to point: ``speed_mbps`` is a mean of the last seconds, in which short changes drown."""
     seconds = samples["time"].diff().dt.total_seconds()
     speed = samples["uploaded_bytes"].astype("float64").diff() / seconds / 1e6
-    comparable = (seconds >= _SHORTEST) & (speed >= 0) & (samples["phase"] == samples["phase"].shift())
-    speeds: pd.Series[float] = speed.where(comparable, samples["speed_mbps"])
-    return speeds
+    follows = samples["phase"] == samples["phase"].shift()
+    # the first point of a phase has nothing to compare with; one right after another says what that one said
+    speeds: pd.Series[float] = speed.where(follows & (speed >= 0), samples["speed_mbps"])
+    return speeds.where(~follows | (seconds >= _SHORTEST)).ffill()
 
 
 def plot_history(history: pd.DataFrame) -> Figure:

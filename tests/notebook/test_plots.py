@@ -57,6 +57,13 @@ def test_the_curve_has_the_samples_values() -> None:
     assert pd.isna(hashing.get_ydata()[-1])
 
 
+def test_a_point_right_after_another_is_no_drop() -> None:
+    """The last sample comes with the end, whenever that is: a dive to nearly zero there would be an invention."""
+    rows = [Sample(1e9 + at, done, 3.0, Phase.UPLOADING) for at, done in ((0, 0), (1, 8_000_000), (1.1, 8_100_000))]
+    (axes,) = plots.plot_samples(samples_frame(rows)).axes
+    assert list(axes.lines[0].get_ydata()) == pytest.approx([3.0, 8.0, 8.0])
+
+
 def test_bytes_per_day_count_only_what_arrived() -> None:
     """A failed upload brought nothing; instant ones are told apart from sent ones."""
     history = history_frame([*HISTORY, entry(0, UploadStatus.FAILED), entry(1, UploadStatus.CANCELLED)])

@@ -45,8 +45,18 @@ READ_AHEAD = 4 << 20
 _SMALLEST_STEP = 32 << 10
 _FIRST_STEP = 128 << 10
 
-#: Own threads, so that a stuck network drive does not keep name lookups (the loop's own pool) waiting.
-_readers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="pan115kit-file")
+
+def _new_readers() -> None:
+    """Own threads, so that a stuck network drive does not keep name lookups (the loop's own pool) waiting."""
+    global _readers
+    _readers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="pan115kit-file")
+
+
+_readers: ThreadPoolExecutor
+_new_readers()
+if hasattr(os, "register_at_fork"):
+    # a forked child has the pool without its threads: work handed to it would wait for ever
+    os.register_at_fork(after_in_child=_new_readers)
 
 
 async def in_thread(work: Callable[[threading.Event], Result]) -> Result:

@@ -25,7 +25,6 @@ def _python(which: str) -> Path | str:
 @pytest.fixture(params=["present", "ipykernel6"], scope="module")
 def _running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """One kernel for a whole file of tests: starting one takes longer than most of them."""
-    os.environ["PAN115_LANG"] = "en"
     with Kernel(tmp_path_factory.mktemp("kernel"), _python(request.param)) as made:
         yield made
 

@@ -48,6 +48,7 @@ class Kernel:
 
     def __enter__(self) -> Self:
         env = dict(os.environ, IPYTHONDIR=str(self.directory / "ipython"), JUPYTER_RUNTIME_DIR=str(self.directory))
+        env["PAN115_LANG"] = "en"
         self._manager.start_kernel(cwd=str(self.directory), env=env)
         self.client: BlockingKernelClient = self._manager.client()
         self.client.start_channels()

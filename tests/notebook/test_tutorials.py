@@ -60,6 +60,15 @@ def test_a_reader_sees_outputs_before_running_anything(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_a_saved_panel_tells_how_it_ended(path: Path) -> None:
+    """A reader without a kernel would see "waiting, 0 %", or "model not found", for ever."""
+    for cell in code_cells(path):
+        for data in (output.get("data", {}) for output in cell.outputs):
+            assert VIEW not in data, cell.id
+            assert not re.search("待上传|计算哈希|检查秒传|上传中|已暂停", data.get("text/html", "")), cell.id
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 def test_the_outputs_tell_no_secret_and_no_place(path: Path) -> None:
     """A committed cookie, or the paths of whoever ran it last, would be public for ever."""
     assert execute.leaks(read(path)) == ""

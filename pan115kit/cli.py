@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
+import io
 import json
 import os
 import signal
@@ -20,11 +22,12 @@ from .config import UploadConfig, state_directory
 from .drive.credentials_file import CredentialStore
 from .errors import CredentialsError, Pan115Error
 from .job import UploadJob
-from .models import UploadResult
+from .models import HistoryEntry, UploadResult, iso_utc
 from .signin import sign_in
 from .store import open_store
 from .store.resume_manager import UploadResumeManager
 from .text import format_bytes, format_duration, format_speed, say
+from .transfer.folder import Skipped
 
 #: Exit codes, as shells know them.
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -43,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["history", "--json", "--state-dir", "/tmp/pan115kit-doc"])
         0
     """
+    for stream in (sys.stdout, sys.stderr):
+        # names may be anything, and a terminal may be set to an old encoding: odd signs are escaped, not an error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -125,8 +132,11 @@ def _upload(options: argparse.Namespace) -> int:
     config = UploadConfig.from_environment(**{name: value for name, value in given.items() if value is not None})
     with _stoppable(), _client(options, config) as client:
         jobs, left_out = _submit(client, options)
-        for path, reason in left_out:
-            print(say(f"跳过 {path}：{reason}", f"skipped {path}: {reason}"), file=sys.stderr)
+        for left in left_out:
+            print(
+                say(f"跳过 {left.file_path}：{left.reason}", f"skipped {left.file_path}: {left.reason}"),
+                file=sys.stderr,
+            )
         bars = "none" if options.no_progress else "tqdm"
         try:
             with client.show(bars, jobs):
@@ -137,18 +147,18 @@ def _upload(options: argparse.Namespace) -> int:
                 "已停止，会话已保留；再次运行将从断点继续。", "Stopped; sessions are kept: run it again to go on."
             )
             raise KeyboardInterrupt(kept) from None
-    return OK if good else FAILED
+    return OK if good and not any(left.missed for left in left_out) else FAILED
 
 
-def _submit(client: Pan115Client, options: argparse.Namespace) -> tuple[list[UploadJob], list[tuple[str, str]]]:
+def _submit(client: Pan115Client, options: argparse.Namespace) -> tuple[list[UploadJob], list[Skipped]]:
     jobs: list[UploadJob] = []
-    left_out: list[tuple[str, str]] = []
+    left_out: list[Skipped] = []
     for path in options.paths:
         if os.path.isdir(path):
             target = f"{options.to.rstrip('/')}/{Path(path).resolve().name}"
             batch = client.submit_folder(path, target, skip_existing=options.skip_existing)
             jobs.extend(batch)
-            left_out.extend((skipped.file_path, skipped.reason) for skipped in batch.plan.skipped)
+            left_out.extend(batch.plan.skipped)
         else:
             jobs.append(client.submit(path, options.to, skip_existing=options.skip_existing))
     return jobs, left_out
@@ -265,20 +275,26 @@ def _history_command(commands: _Commands) -> None:
 
 
 def _history(options: argparse.Namespace) -> int:
-    from .frames import history_frame
-
     store = open_store(options.state_dir)
     try:
-        frame = history_frame(store.history.list(options.n))
+        entries = store.history.list(options.n)
     finally:
         store.close()
     if options.json:
-        if len(frame):
-            print(frame.to_json(orient="records", lines=True, date_format="iso").strip())
+        for entry in entries:
+            print(json.dumps(_history_object(entry), ensure_ascii=True))
         return OK
+    from .frames import history_frame
+
+    frame = history_frame(entries)
     columns = ["file_name", "file_size", "target_path", "status", "bytes_sent", "mean_speed_mbps", "finished_at"]
     print(frame[columns].to_string(index=False) if len(frame) else say("还没有历史", "no history yet"))
     return OK
+
+
+def _history_object(entry: HistoryEntry) -> dict[str, object]:
+    times = {"started_at": iso_utc(entry.started_at), "finished_at": iso_utc(entry.finished_at)}
+    return dataclasses.asdict(entry) | times | {"mean_speed_mbps": round(entry.mean_speed_mbps, 3)}
 
 
 # -- login and serve -------------------------------------------------------------------------------------------

@@ -23,10 +23,15 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """One entry of a folder that is not uploaded."""
+    """One entry of a folder that is not uploaded.
+
+    Attributes:
+        missed: Whether it is content that somebody will miss on the drive, not a FIFO or a link to a folder.
+    """
 
     file_path: str
     reason: str
+    missed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def _walk(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
         for name in list(subfolders):
             path = Path(folder, name)
             if path.is_symlink():
-                skipped.append(Skipped(str(path), "a link to a folder"))
+                skipped.append(Skipped(str(path), "a link to a folder", missed=False))
         for name in sorted(names):
             yield Path(folder, name)
 
@@ -109,7 +114,7 @@ def _plan_entry(path: Path, root: Path, base: str) -> PlannedFile | Skipped:
     except OSError as error:
         return Skipped(str(path), f"cannot be read: {error.strerror}")
     if not stat.S_ISREG(facts.st_mode):
-        return Skipped(str(path), "not a regular file")
+        return Skipped(str(path), "not a regular file", missed=False)
     if not os.access(path, os.R_OK):
         return Skipped(str(path), "no permission to read it")
     inner = path.parent.relative_to(root).as_posix()

@@ -1,0 +1,302 @@
+"""The terminal face: exit codes that scripts can trust, JSON on stdout, everything for people on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripts import environment
+from upload_support import PART, Stage, content, until
+
+from pan115kit import cli
+
+#: What a reader of ``--json`` may rely on.
+PROMISED = {"success", "status", "file_id", "quick_upload", "file_name", "file_size", "sha1", "error_message"}
+
+Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
+
+
+@pytest.fixture
+def run(stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process: exit code, the JSON objects on stdout, stderr."""
+    for name, value in environment(stage).items():
+        if name.startswith("PAN115_"):
+            monkeypatch.setenv(name, value)
+
+    def command(*arguments: str | Path) -> tuple[int, list[dict[str, Any]], str]:
+        code = cli.main([str(argument) for argument in arguments])
+        shown = capsys.readouterr()
+        objects = [json.loads(line) for line in shown.out.splitlines()] if "--json" in arguments else []
+        return code, objects, shown.err
+
+    return command
+
+
+def _process(stage: Stage, *arguments: str | bytes | Path, **more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "always", "-m", "pan115kit", *arguments],
+        env=environment(stage, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+    )
+
+
+# -- upload ------------------------------------------------------------------------------------------------------
+
+
+def test_json_of_uploaded_files(stage: Stage, run: Run) -> None:
+    """One object per file, on stdout alone; exit code 0."""
+    paths = [stage.file("one.mkv", seed=1), stage.file("zwei.mkv", seed=2)]
+    code, objects, err = run("upload", *paths, "--to", "/影视", "--json")
+    assert code == 0
+    assert len(objects) == 2
+    for told in objects:
+        assert told.keys() >= PROMISED
+        assert (told["success"], told["status"], told["error_message"]) == (True, "success", None)
+        path = stage.folder / "local" / told["file_name"]
+        assert told["file_size"] == path.stat().st_size
+        assert told["sha1"] == stage.box.sha1(f"/影视/{path.name}")
+        stage.assert_arrived(path, f"/影视/{path.name}")
+    assert "one.mkv" in err or "2/2" in err  # progress goes to stderr
+    again = run("upload", paths[0], "--to", "/影视/again", "--json", "--no-progress")
+    assert again[1][0]["quick_upload"] is True
+    assert again[2] == ""
+
+
+def test_one_failed_file_is_exit_code_1(stage: Stage, run: Run) -> None:
+    """A script must not believe that all is there when one file is not."""
+    path = stage.file("good.mkv")
+    code, objects, _ = run("upload", path, stage.folder / "missing.mkv", "--to", "/x", "--json", "--no-progress")
+    assert code == 1
+    told = {one["file_name"]: one for one in objects}
+    assert told["good.mkv"]["success"] is True
+    assert told["missing.mkv"]["success"] is False
+    assert told["missing.mkv"]["status"] == "failed"
+    assert "missing.mkv" in told["missing.mkv"]["error_message"]
+    stage.assert_arrived(path, "/x/good.mkv")
+
+
+def test_words_for_people(stage: Stage, capsys: pytest.CaptureFixture[str], run: Run) -> None:
+    """Without --json: a line per file, failures on stderr with what to do."""
+    path = stage.file("good.mkv")
+    cli.main(["upload", str(path), str(stage.folder / "missing.mkv"), "--to", "/x", "--no-progress"])
+    shown = capsys.readouterr()
+    assert "good.mkv" in shown.out
+    assert stage.box.files()[0].file_id in shown.out
+    assert "missing.mkv" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_folder_goes_with_its_name_and_its_folders(stage: Stage, run: Run) -> None:
+    """``upload photos --to /backup`` makes /backup/photos/…"""
+    for name in ("photos/a.jpg", "photos/夏 2024/b.jpg"):
+        stage.file(name, size=PART, seed=len(name))
+    code, objects, _ = run("upload", stage.folder / "local/photos", "--to", "/backup", "--json", "--no-progress")
+    assert (code, len(objects)) == (0, 2)
+    assert {f.path for f in stage.box.files()} == {"/backup/photos/a.jpg", "/backup/photos/夏 2024/b.jpg"}
+    code, objects, _ = run(
+        "upload", stage.folder / "local/photos", "--to", "/backup", "--json", "--no-progress", "--skip-existing"
+    )
+    assert (code, [one["quick_upload"] for one in objects]) == (0, [True, True])
+    assert len(stage.box.files()) == 2
+
+
+def test_file_of_a_folder_that_cannot_be_sent_is_exit_code_1(stage: Stage, run: Run) -> None:
+    """A photo with a broken name is not on the drive: 0 would be a lie."""
+    stage.file("photos/a.jpg", size=PART)
+    (stage.folder / "local/photos" / b"b\xff.jpg".decode("utf-8", "surrogateescape")).write_bytes(b"x")
+    (stage.folder / "local/photos/link").symlink_to(stage.folder)  # no file: nobody misses it
+    code, objects, err = run("upload", stage.folder / "local/photos", "--to", "/", "--json", "--no-progress")
+    assert code == 1
+    assert [one["success"] for one in objects] == [True]
+    assert "not valid Unicode" in err
+    assert "link" in err
+
+
+def test_settings_on_the_command_line(stage: Stage, run: Run) -> None:
+    """Part size, threshold and number of files are what was asked for."""
+    path = stage.file(size=4 * PART)
+    run("upload", path, "--to", "/a", "--json", "--no-progress", "--part-size", str(2 * PART), "--threshold", "1")
+    assert stage.box.count("upload_part") == 2
+    run("upload", stage.file(seed=2), "--to", "/b", "--json", "--no-progress", "--threshold", str(10**9))
+    assert stage.box.count("put_object") == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["upload"],
+        ["upload", "x", "--part-size", "many"],
+        ["no such command"],
+        ["sessions", "clean", "--days", "some"],
+        [],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """As every command of a shell."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(wrong)
+    assert ended.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"PAN115_COOKIE": ""}, "no credentials"),
+        ({"PAN115_COOKIE": "not a cookie"}, "cookie"),
+        ({"PAN115_ACCESS_TOKEN": "t"}, "both set"),
+        ({"PAN115_COOKIE": "", "PAN115_ACCESS_TOKEN": "with blanks in it"}, "access_token"),
+    ],
+)
+def test_bad_credentials_are_exit_code_2(
+    stage: Stage, run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    """Told before anything is sent, in one line, without the credentials themselves."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code, _, err = run("upload", stage.file(), "--to", "/x")
+    assert code == 2
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+    assert all(not value or value == "t" or value not in err for value in variables.values())
+    assert stage.box.requests == []
+
+
+def test_logged_out_cookie_is_told_per_file(stage: Stage, run: Run) -> None:
+    """115 refuses the login: exit code 1, and what to do."""
+    stage.box.log_out()
+    code, objects, _ = run("upload", stage.file(), "--to", "/x", "--json", "--no-progress")
+    assert code == 1
+    assert "log in again" in objects[0]["error_message"]
+
+
+def test_blocked_account_ends_instead_of_waiting(stage: Stage, run: Run) -> None:
+    """A cron job must not hang until somebody solves a puzzle."""
+    stage.box.fault("initupload", "html_405", times=None)
+    paths = [stage.file(f"{n}.bin", PART, n) for n in range(5)]
+    code, objects, _ = run("upload", *paths, "--to", "/x", "--json", "--no-progress")
+    assert code == 1
+    assert [one["status"] for one in objects] == ["paused"] * 5
+    stage.go_on()
+    assert run("upload", *paths, "--to", "/x", "--json", "--no-progress")[0] == 0
+
+
+ODD = [b"-rf.bin", "电影 😀.bin".encode(), b'quote"&<>%#?.bin', b" space .bin", b"new\nline.bin", b"broken-\xff.bin"]
+
+
+def test_odd_names_through_a_real_shell_interface(stage: Stage) -> None:
+    """Names arrive as bytes from the system: what 115 can carry arrives, what it cannot is said, nothing crashes."""
+    folder = stage.folder / "odd"
+    folder.mkdir()
+    for name in ODD:
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(content(PART, len(name)))
+    paths = [os.fsencode(folder) + b"/" + name for name in ODD]
+    process = _process(stage, "upload", "--to", "/odd", "--json", "--no-progress", "--", *paths)
+    out, err = process.communicate(timeout=60)
+    objects = {one["file_name"]: one for one in map(json.loads, out.splitlines())}
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    good = {name.decode() for name in ODD[:-1]}
+    assert {name for name, one in objects.items() if one["success"]} == good
+    assert {file.name for file in stage.box.files()} == good
+    for arguments in (["history"], ["history", "--json"]):
+        process = _process(stage, *arguments)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, ""), arguments
+    process = _process(stage, "upload", "--to", "/again", "--", *paths)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop(stage: Stage, how: signal.Signals) -> None:
+    """systemd or Ctrl-C: one line, sessions kept, the next run goes on."""
+    path = stage.file()
+    stage.hold("upload_part", after=4)
+    process = _process(stage, "upload", path, "--to", "/x", "--no-progress")
+    stage.wait_held("upload_part", 5)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.strip() == "Stopped; sessions are kept: run it again to go on."
+    until(lambda: all(record.seconds for record in stage.box.requests))
+    stage.go_on()
+    process = _process(stage, "upload", path, "--to", "/x", "--no-progress", "--json")
+    out, err = process.communicate(timeout=60)
+    told = json.loads(out)
+    assert (process.returncode, told["resumed"], told["bytes_sent"]) == (0, True, path.stat().st_size - 4 * PART)
+    stage.assert_arrived(path, "/x/film.mkv")
+
+
+def test_reader_that_goes_away(stage: Stage) -> None:
+    """``pan115kit history | head -1`` ends without a traceback."""
+    client = stage.client()
+    for n in range(60):
+        client.upload(stage.file(f"{n}.bin", 1, n), "/x", progress="none")
+    client.close()
+    process = _process(stage, "history", "--json", "-n", "60", PYTHONUNBUFFERED="1")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait(30)
+
+
+# -- sessions and history ----------------------------------------------------------------------------------------
+
+
+def test_sessions_are_listed_and_cleaned(stage: Stage, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is unfinished, in a table and as JSON; and how to get rid of it, on OSS too."""
+    assert run("sessions")[0] == 0
+    client = stage.client()
+    stage.hold("upload_part", after=4)
+    job = client.submit(stage.file("电影.mkv"), "/x")
+    stage.wait_held("upload_part", 5)
+    client.close()
+    assert job.done
+    until(lambda: all(record.seconds for record in stage.box.requests))
+    stage.go_on()
+    code, objects, _ = run("sessions", "--json")
+    assert code == 0
+    assert (objects[0]["file_name"], objects[0]["uploaded_parts"]) == ("电影.mkv", [1, 2, 3, 4])
+    cli.main(["sessions"])
+    assert "电影.mkv" in capsys.readouterr().out
+    assert run("sessions", "clean", "--days", "1")[0] == 0
+    assert len(run("sessions", "--json")[1]) == 1
+    assert run("sessions", "clean", "--days", "0")[0] == 0
+    assert run("sessions", "--json")[1] == []
+    assert run("upload", stage.file("other.bin", 5), "--to", "/x", "--json", "--no-progress")[0] == 0
+    until(lambda: stage.box.uploads() == [], "the abort, at the next run")
+
+
+def test_history_as_json(stage: Stage, run: Run) -> None:
+    """Every end, newest first."""
+    run("upload", stage.file("one.bin", 5), "--to", "/x")
+    run("upload", stage.folder / "missing.bin", "--to", "/x")
+    code, objects, _ = run("history", "--json")
+    assert code == 0
+    assert [(one["file_name"], one["status"]) for one in objects] == [
+        ("missing.bin", "failed"),
+        ("one.bin", "success"),
+    ]
+
+
+def test_state_dir_option(stage: Stage, run: Run, tmp_path: Path) -> None:
+    """``--state-dir`` wins over the environment."""
+    run("upload", stage.file("one.bin", 5), "--to", "/x", "--state-dir", tmp_path / "mine")
+    assert run("history", "--json")[1] == []
+    assert len(run("history", "--json", "--state-dir", tmp_path / "mine")[1]) == 1

@@ -116,12 +116,15 @@ def head(title: str, totals: Totals, sessions: int, curve: Sequence[tuple[float,
         f'<span class="p-soft p-cut">{escape(" · ".join(counts))}</span>'
         f'<span class="p-fill"></span><span class="p-num">{files}</span></div>'
     )
-    segments = [(totals.sizes.get(group, 0), tone) for group, tone in _SEGMENTS]
+    # where all bytes are there but not all files (an empty one failed), only files can tell
+    full = totals.uploaded >= totals.size and done < totals.files
+    weights, whole = (totals.counts, totals.files) if full else (totals.sizes, totals.size)
+    segments = [(weights.get(group, 0), tone) for group, tone in _SEGMENTS]
     facts = [f"<b>{words.percent(totals.percentage)}</b>"]
     facts.append(f"{format_bytes(totals.uploaded)} / {format_bytes(totals.size)}")
     facts += _moving(totals.speed, totals.hashing, totals.eta, totals.ended or not totals.counts.get(Group.ACTIVE))
     facts.append(words.used(totals.elapsed))
-    return line + _bar(segments, totals.size, totals.percentage, big=True) + _foot(facts, curve)
+    return line + _bar(segments, whole, totals.percentage, big=True) + _foot(facts, curve)
 
 
 def card(row: Row, curve: Sequence[tuple[float, float]]) -> str:
@@ -144,7 +147,7 @@ def card(row: Row, curve: Sequence[tuple[float, float]]) -> str:
     )
     if shot.status.is_success:
         facts.append(words.speed(shot))
-    facts += [words.used(shot.elapsed_seconds), words.file_id(shot)]
+    facts += [words.used(shot.elapsed_seconds), escape(words.file_id(shot))]
     return line + _own_bar(row, tone, big=True) + _foot(facts, curve) + _note(row)
 
 

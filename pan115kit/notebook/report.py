@@ -54,8 +54,11 @@ def board_report(title: str, board: Board, now: float, wall: float, *, note: str
     """
     totals = board.totals(now, wall)
     rows = sorted(board, key=lambda row: row.group is not Group.FAILED)
+    told = _sum(totals) if totals.files else ""
+    if single and rows:
+        told = escape(words.file_id(rows[0].shot))
     body = _table(rows) if rows else f"<div>{say('没有上传任务', 'No uploads')}</div>"
-    return _frame(title, _sum(totals) if totals.files and not single else "", body, _image(board.curve.points), note)
+    return _frame(title, told, body, _image(board.curve.points), note)
 
 
 def result_report(result: UploadResult) -> str:
@@ -180,7 +183,7 @@ def _line(row: Row) -> str:
         f'<div style="width:120px;height:6px;border-radius:3px;background:{_TRACK};margin-top:6px">'
         f'<div style="width:{percentage:.1f}%;height:6px;border-radius:3px;background:{colour}"></div></div>'
     )
-    note = words.note(row) or words.file_id(shot)
+    note = words.note(row)
     told = ""
     if note:
         tone = f"color:{RED}" if shot.error_message and row.owner is None else "opacity:.7"

@@ -292,7 +292,7 @@ def test_names_and_errors_are_text_not_html(panels: list[Panel]) -> None:
     """A file named like a script tag must not run in the user's notebook."""
     queue = QuietQueue()
     evil = "<img src=x onerror=alert(1)>&\"'.bin"
-    queue.add(evil).status(UploadStatus.FAILED, error_message=f"<script>{evil}</script>")
+    queue.add(evil).status(UploadStatus.FAILED, error_message=f"<script>{evil}</script>", file_id="<script>")
     for panel in (Panel(queue, [evil]), Panel(queue)):
         panels.append(panel)
         assert panel.widget is not None

@@ -1,7 +1,7 @@
 """A server in a process of its own, with uploads that move: ``soak_server.py UPLOADS MOVING``.
 
-Prints ``{url, token, pid}``, then moves until it gets a line on stdin, finishes every moving upload and serves on until
-stdin ends.
+Prints ``{url, token, pid}``, then moves until it gets a line on stdin, finishes every moving upload and serves
+on until stdin ends.
 """
 
 from __future__ import annotations

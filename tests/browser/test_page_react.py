@@ -1,0 +1,121 @@
+"""``useUploadProgress`` in a React app of its own, built with Vite from npm's packages, in Chromium."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from page_support import chromium, make_file, needs_browser, until
+from page_support import local_client as client_of
+from playwright.sync_api import Page, WebSocket
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_browser, pytest.mark.timeout(600)]
+
+SOURCE = Path(__file__).parents[1] / "server" / "react_page"
+PAGE = Path(__file__).parents[2] / "pan115kit" / "server" / "page"
+NPM = shutil.which("npm")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built app: the kit's files are copied into it, as its users do."""
+    if NPM is None:
+        pytest.skip("no npm")
+    folder = tmp_path_factory.mktemp("react") / "app"
+    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    kit = folder / "src" / "kit"
+    kit.mkdir()
+    for name in ("progress.js", "progress.d.ts", "useUploadProgress.js", "useUploadProgress.d.ts"):
+        shutil.copy(PAGE / name, kit)
+    installed = subprocess.run(
+        [NPM, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    if installed.returncode:
+        pytest.skip(f"npm's packages cannot be had: {installed.stderr[-300:]}")
+    built = subprocess.run(
+        [NPM, "run", "build"], cwd=folder, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert built.returncode == 0, built.stdout + built.stderr  # the types are checked here too
+    return folder / "dist"
+
+
+@pytest.fixture
+def site(app: Path) -> Iterator[str]:
+    """The app on an origin of its own, as a development server has it."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    handler = functools.partial(Quiet, directory=os.fspath(app))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        worker = threading.Thread(target=server.serve_forever)
+        worker.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        worker.join()
+
+
+@pytest.fixture
+def page(app: Path) -> Iterator[Page]:
+    with chromium() as browser:
+        yield browser.new_page()
+
+
+def test_the_hook_shows_an_upload_from_begin_to_end(page: Page, site: str, tmp_path: Path) -> None:
+    """Another origin, named by the user, with the token: live figures, loss, reconnect, no ghost after unmount."""
+    with client_of(tmp_path) as client:
+        server = client.serve(roots=[tmp_path], allowed_origins=[site], token="token-of-the-react-app")
+        asked = urlencode({"server": server.url, "token": server.token})
+        page.goto(f"{site}/?{asked}")
+        until(lambda: page.inner_text("#line") == "connected")
+        client.submit(make_file(tmp_path / "files", "电影.mkv", 4_000_000), "/影视")
+        until(lambda: page.locator(".upload").count() == 1)
+        seen = set()
+        while page.inner_text(".status") not in ("success", "failed"):
+            seen.add(page.inner_text(".percent"))
+            page.wait_for_timeout(100)
+        assert (page.inner_text(".status"), page.inner_text(".percent")) == ("success", "100.00%")
+        assert len(seen) >= 3
+        assert page.inner_text("h3") == "上传任务 (1)"
+        port = server.port
+        server.stop()
+        until(lambda: page.inner_text("#line") == "not connected")
+        client.serve(port=port, roots=[tmp_path], allowed_origins=[site], token="token-of-the-react-app")
+        page.click("#reconnect")
+        until(lambda: page.inner_text("#line") == "connected")
+        hub = client.serve(
+            port=port, roots=[tmp_path], allowed_origins=[site], token="token-of-the-react-app"
+        )._server.config.app.state.hub  # type: ignore[union-attr]
+        assert hub.clients == 1  # StrictMode mounts twice; only one connection stays
+        page.click("#toggle")
+        until(lambda: hub.clients == 0)
+        page.click("#toggle")
+        until(lambda: page.inner_text("#line") == "connected")
+
+
+def test_an_app_that_was_not_named_gets_nothing(page: Page, site: str, tmp_path: Path) -> None:
+    """Even with the token: the user decides which pages may talk to the server."""
+    with client_of(tmp_path) as client:
+        server = client.serve(roots=[tmp_path])
+        sockets: list[WebSocket] = []
+        heard: list[object] = []
+
+        def on_socket(socket: WebSocket) -> None:
+            sockets.append(socket)
+            socket.on("framereceived", lambda frame: heard.append(frame))
+
+        page.on("websocket", on_socket)
+        page.goto(f"{site}/?{urlencode({'server': server.url, 'token': server.token})}")
+        until(lambda: page.wait_for_timeout(50) or (sockets and all(socket.is_closed() for socket in sockets)))
+        assert heard == []
+        assert page.inner_text("#line") == "not connected"

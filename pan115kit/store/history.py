@@ -11,6 +11,7 @@ from typing import Any
 from ..models import HistoryEntry, Phase, Sample, UploadStatus
 from .codec import from_sql, optional_from_sql, optional_to_sql, to_sql
 from .database import Database
+from .sessions import delete_session
 
 #: Points of progress curves kept over all uploads (139 hours at 1 Hz, some 30 MB); the oldest go first.
 MAX_SAMPLES = 500_000
@@ -40,14 +41,25 @@ class HistoryStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, entry: HistoryEntry) -> None:
+    def add(self, entry: HistoryEntry, *, closes: str = "") -> None:
         """Store how an upload ended; an entry of the same job (an earlier try) is replaced.
+
+        Args:
+            entry: How it ended.
+            closes: Its session, which has done its work and is forgotten in the same transaction: a crash leaves
+                the one or the other, never neither.
 
         Raises:
             StoreError: It could not be stored.
         """
         row = _encode(entry)
-        self._database.write(lambda connection: connection.execute(_UPSERT, row))
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(_UPSERT, row)
+            if closes:
+                delete_session(connection, closes)
+
+        self._database.write(write)
 
     def list(self, limit: int | None = None, offset: int = 0) -> list[HistoryEntry]:
         """Finished uploads, the newest first.

@@ -199,7 +199,7 @@ class SessionStore:
         Returns:
             Whether there was one.
         """
-        return self._database.write(lambda connection: _delete(connection, session_id))
+        return self._database.write(lambda connection: delete_session(connection, session_id))
 
     def discard(self, session_id: str) -> bool:
         """Forget a session somebody no longer wants; its multipart upload becomes a pending abort with it.
@@ -288,7 +288,7 @@ class SessionStore:
         row = connection.execute(query, (to_sql(session_id),)).fetchone()
         if row is not None and row[0] and row[1] is not None:
             self._remember_abort(connection, PendingAbort(from_sql(row[0]), from_sql(row[1]), from_sql(row[2])))
-        return _delete(connection, session_id)
+        return delete_session(connection, session_id)
 
     def _remember_abort(self, connection: sqlite3.Connection, abort: PendingAbort) -> None:
         connection.execute(
@@ -315,7 +315,7 @@ def _gone(session_id: str) -> StoreError:
     )
 
 
-def _delete(connection: sqlite3.Connection, session_id: str) -> bool:
+def delete_session(connection: sqlite3.Connection, session_id: str) -> bool:
     return connection.execute("DELETE FROM sessions WHERE session_id = ?", (to_sql(session_id),)).rowcount > 0
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from ..errors import StoreError
 from ..models import HistoryEntry, UploadResult, UploadStatus
-from ..store.sessions import PendingAbort
 from .jobs import Job
 from .tools import Tools
 from .upload import abort_pending
@@ -41,20 +41,10 @@ class Books:
         with contextlib.suppress(StoreError):
             await self._tools.store.call(update, job.request.session_id, status=status, error_message=message)
 
-    async def close_session(self, job: Job) -> None:
-        """The session has done its work."""
-        await self._write(self._tools.store.sessions.delete, job.request.session_id)
-
     async def drop_session(self, job: Job) -> None:
-        """Cancelled: what OSS has is remembered as to be aborted, then the session goes."""
-        sessions = self._tools.store.sessions
-        row = await self._tools.store.call(sessions.get, job.request.session_id)
-        if row is None:
-            return
-        if row.upload_id and row.ticket is not None:
-            abort = PendingAbort(row.upload_id, row.ticket.bucket, row.ticket.object_key, created_at=self._clock())
-            await self._write(sessions.remember_abort, abort)
-        await self._write(sessions.delete, row.session_id)
+        """Cancelled: what OSS has is remembered as to be aborted, and with that the session goes."""
+        # a session that another process has taken over meanwhile is its own (SessionBusyError is a StoreError)
+        await self._write(self._tools.store.sessions.discard, job.request.session_id)
 
     async def abort_remembered(self) -> None:
         """Abort what was given up and could not be aborted then."""
@@ -62,7 +52,7 @@ class Books:
             await abort_pending(self._tools, abort)
 
     async def history(self, job: Job, status: UploadStatus, outcome: UploadResult | BaseException) -> None:
-        """One row of history."""
+        """One row of history; a session that has done its work goes with it."""
         done = outcome if isinstance(outcome, UploadResult) else None
         tally = job.upload.tally
         entry = HistoryEntry(
@@ -84,7 +74,8 @@ class Books:
             pick_code=done.pick_code if done else "",
             error_message=None if done else str(outcome),
         )
-        await self._write(self._tools.store.history.add, entry)
+        closes = job.request.session_id if done else ""
+        await self._write(partial(self._tools.store.history.add, closes=closes), entry)
 
     async def _write(self, function: Callable[..., object], *arguments: object) -> None:
         try:

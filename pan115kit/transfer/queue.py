@@ -141,7 +141,6 @@ class UploadQueue(QueueCommands):
     async def _settle(self, job: Job, outcome: UploadResult | BaseException) -> None:
         await self._books.sample(job)
         if isinstance(outcome, UploadResult):
-            await self._books.close_session(job)
             await self._ended(job, outcome.status, outcome)
         elif isinstance(outcome, UploadCancelled):
             await self._stopped(job)

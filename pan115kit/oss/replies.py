@@ -57,7 +57,7 @@ _HINTS = {
     "NoSuchKey": "start the upload anew",
 }
 _CALLBACK_ERRORS: dict[int, tuple[type[DriveError], str]] = {
-    10002: (VerificationError, "115 found other content than it was told; the file is uploaded anew"),
+    10002: (VerificationError, "115 found other content than it was told; upload the file again"),
     10014: (TargetError, "the target folder is gone"),
     20009: (TargetError, "the target folder is gone"),
     91005: (NoSpaceError, "make room in the drive"),

@@ -251,7 +251,8 @@ class UploadQueue(QueueCommands):
         if job.status not in (UploadStatus.FAILED, UploadStatus.CANCELLED):
             return
         job.future = new_future()
-        job.upload = Upload(job.request, self.tools, job.recorder, self._clock)
+        # what the earlier try has sent was sent: one job, one tally
+        job.upload = Upload(job.request, self.tools, job.recorder, self._clock, job.upload.tally)
         job.hashed, job.started_at, job.stop = False, 0.0, None
         job.recorder.status(UploadStatus.PENDING)
         self._pump()

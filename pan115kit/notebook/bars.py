@@ -76,7 +76,8 @@ def show(progress: str, queue: UploadQueue, job_ids: Sequence[str]) -> Iterator[
     elif kind == "panel":
         from .panel import Panel
 
-        panel = Panel(queue, job_ids).show()
+        panel = Panel(queue, job_ids)
+        panel.show()
         yield  # after an error or ■ the panel stays live: it has the button to go on
         panel.freeze()
     else:

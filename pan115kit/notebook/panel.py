@@ -141,14 +141,13 @@ class Panel:
         """Rows per page."""
         return self._look.size
 
-    def show(self) -> Panel:
+    def show(self) -> None:
         """Display it in the running cell; each cell that shows it has a live view of its own."""
         if in_kernel():
             from IPython.display import display
 
             # a display id makes the output replaceable later, which is how the report gets there
             self._handles.append(display(self._bundle(), raw=True, display_id=True))
-        return self
 
     def _ipython_display_(self) -> None:
         if not in_kernel():

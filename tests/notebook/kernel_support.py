@@ -68,6 +68,10 @@ class Kernel:
         self._manager.restart_kernel(now=True)
         self.client.wait_for_ready(timeout=60)
 
+    def shut_down(self) -> None:
+        """As the front end's button does: the kernel may tidy up."""
+        self._manager.request_shutdown()
+
     def interrupt(self) -> None:
         """As ■ does."""
         self._manager.interrupt_kernel()

@@ -20,6 +20,7 @@ from ..errors import (
     TargetError,
     VerificationError,
 )
+from .secret import Quiet
 
 Route = Literal["cookie", "open"]
 
@@ -286,18 +287,19 @@ def read_object(body: bytes) -> dict[str, Any]:
         DriveProtocolError: It is cut off, a page, or no object.
 
     Example:
-        >>> read_object(b'{"state": true}')
-        {'state': True}
+        >>> read_object(b'{"state": true}')["state"]
+        True
     """
     try:
         reply = json.loads(body)
     except (ValueError, RecursionError):
-        raise DriveProtocolError(
-            "115's answer is cut off or no JSON", hint="the connection may be bad; try again"
-        ) from None
+        reply = ValueError
+    body = b""  # half an answer may hold whole keys: it must not stand in a traceback
+    if reply is ValueError:
+        raise DriveProtocolError("115's answer is cut off or no JSON", hint="the connection may be bad; try again")
     if not isinstance(reply, dict):
         raise DriveProtocolError("115's answer is no JSON object", hint="try again")
-    return reply
+    return Quiet(reply)
 
 
 def check_reply(reply: Mapping[str, Any], *, route: Route = "cookie") -> None:

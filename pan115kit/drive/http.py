@@ -222,8 +222,7 @@ class ApiClient:
             DriveError: What 115 answered.
             NetworkError: No answer.
         """
-        body = await self.send(method, url, params=params, form=form, headers=headers)
-        reply = read_object(body)
+        reply = read_object(await self.send(method, url, params=params, form=form, headers=headers))
         if check:
             self.check(reply)
         return reply

@@ -1,0 +1,287 @@
+"""What cannot work is said at once, in one clear line, and before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scripts import finish, run, start
+from upload_support import PART, Stage, settings
+
+from pan115kit import (
+    ConfigError,
+    CredentialsError,
+    FileMissingError,
+    FileNameError,
+    NotAFileError,
+    Pan115Client,
+    Pan115Error,
+    TargetError,
+    UploadConfig,
+)
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "missing.bin"
+
+
+def _directory(folder: Path) -> Path:
+    (folder / "directory.bin").mkdir()
+    return folder / "directory.bin"
+
+
+def _fifo(folder: Path) -> Path:
+    os.mkfifo(folder / "fifo.bin")
+    return folder / "fifo.bin"
+
+
+def _socket(folder: Path) -> Path:
+    short = Path(tempfile.mkdtemp(prefix="s"))  # the path of a socket is short
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(short / "socket.bin"))
+    return short / "socket.bin"
+
+
+def _device(_: Path) -> Path:
+    return Path("/dev/null")
+
+
+def _not_unicode(folder: Path) -> Path:
+    path = folder / os.fsdecode(b"\xff\xfe.bin")
+    path.write_bytes(b"x")
+    return path
+
+
+def _dangling(folder: Path) -> Path:
+    (folder / "link.bin").symlink_to(folder / "nowhere")
+    return folder / "link.bin"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (_missing, FileMissingError, "missing.bin"),
+        (_directory, NotAFileError, "directory"),
+        (_fifo, NotAFileError, "FIFO"),
+        (_socket, NotAFileError, "socket"),
+        (_device, NotAFileError, "device"),
+        (_not_unicode, FileNameError, "Unicode"),
+        (_dangling, FileMissingError, "link.bin"),
+    ],
+)
+def test_what_is_no_file(
+    stage: Stage, make: Callable[[Path], Path], error: type[Pan115Error], said: str, tmp_path: Path
+) -> None:
+    """Neither a hang on a FIFO nor an upload of a directory's bytes."""
+    path = make(tmp_path)
+    client = stage.client()
+    with pytest.raises(error) as caught:
+        client.upload(path, "/x", progress="none")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert stage.box.requests == []
+    assert len(client.sessions()) == 0
+    if path.parent.name.startswith("s"):
+        shutil.rmtree(path.parent, ignore_errors=True)
+
+
+NO_PERMISSION = """
+import tempfile
+place = tempfile.mkdtemp(dir="/tmp")
+client = Pan115Client(state_dir=place + "/state")
+client.parts                     # all is open before the rights go
+os.chmod(place, 0o755); os.chmod(place + "/state", 0o777)
+path = os.path.join(place, "secret.bin")
+with open(path, "wb") as file:
+    file.write(b"x" * 1000)
+os.chmod(path, 0)
+if os.geteuid() == 0:
+    os.seteuid(65534)           # root may read everything
+result = client.upload(path, "/x", progress="none", check=False)
+os.seteuid(os.getuid())
+kind = type(client.jobs()[0].exception).__name__
+client.close()
+print(kind, result.success, "secret.bin" in result.error_message)
+import shutil; shutil.rmtree(place)
+"""
+
+
+def test_no_permission(stage: Stage) -> None:
+    """Said as what it is, not as a missing file."""
+    assert run(stage, NO_PERMISSION, "unused") == "FileUnreadableError False True\n"
+    assert stage.box.requests == []
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "",
+        "   ",
+        "hello",
+        "UID=; CID=; SEID=",
+        "UID=100_A1_1",
+        "UID=abc_A1_1; CID=x; SEID=y",
+        "CID=x; SEID=y",
+        "UID=1_A1_1; CID=电影; SEID=c",
+        '{"UID": "1_A1_1"}',
+    ],
+)
+def test_cookie_of_a_wrong_shape(stage: Stage, cookie: str) -> None:
+    """Told when the client is made, not after a folder has been hashed; without showing the cookie."""
+    with pytest.raises(CredentialsError) as caught:
+        Pan115Client(user_key=cookie, endpoint=stage.box.endpoint, state_dir=stage.state_dir)
+    assert caught.value.hint
+    for value in ("hello", "abc_A1_1", "电影"):
+        assert value not in str(caught.value)
+    assert stage.box.requests == []
+
+
+@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "电影", "nul\0"])
+def test_token_of_a_wrong_shape(stage: Stage, token: str) -> None:
+    """The same for tokens."""
+    with pytest.raises(CredentialsError):
+        Pan115Client(access_token=token, endpoint=stage.box.endpoint, state_dir=stage.state_dir)
+    assert stage.box.requests == []
+
+
+def test_two_kinds_of_credentials(stage: Stage) -> None:
+    """Which account would it be?"""
+    with pytest.raises(CredentialsError, match=r"both|two|either"):
+        Pan115Client(user_key=stage.box.cookie, access_token="t", endpoint=stage.box.endpoint)
+
+
+def test_no_credentials(stage: Stage) -> None:
+    """The message says what to do, the sandbox included."""
+    with pytest.raises(CredentialsError, match="PAN115_COOKIE"):
+        Pan115Client(endpoint=stage.box.endpoint)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"part_size": 100 * 1024 - 1},
+        {"part_size": 0},
+        {"part_size": 6 * 1024**3},
+        {"part_size": 1.5e6},
+        {"multipart_threshold": -1},
+        {"max_concurrent_uploads": 0},
+        {"retries": -1},
+        {"bandwidth_limit": 0},
+        {"read_timeout": 0},
+        {"app_version": ""},
+    ],
+)
+def test_settings_that_make_no_sense(wrong: dict[str, object]) -> None:
+    """Parts under 100 KiB would be refused by OSS at the very end of the upload."""
+    with pytest.raises(ConfigError) as caught:
+        UploadConfig(**wrong)  # type: ignore[arg-type]
+    assert next(iter(wrong)) in str(caught.value)
+
+
+def test_part_size_in_the_environment_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error in a profile is told with the variable's name."""
+    monkeypatch.setenv("PAN115_PART_SIZE", "10MB")
+    with pytest.raises(ConfigError, match="PAN115_PART_SIZE"):
+        UploadConfig.from_environment()
+
+
+@pytest.mark.parametrize("target", ['/a"b', "/a<b", "/a>b", "/" + "长" * 300, "/a\nb\0"])
+def test_target_that_115_would_refuse(stage: Stage, target: str) -> None:
+    """Before hashing, not after."""
+    with pytest.raises((TargetError, FileNameError)):
+        stage.client().upload(stage.file(), target, progress="none")
+    assert stage.box.requests == []
+
+
+def test_folder_id_that_does_not_exist(stage: Stage) -> None:
+    """An unknown id must not become the root folder."""
+    with pytest.raises((TargetError, FileNameError)):
+        stage.client().upload(stage.file(), target_dir_id="123456789012345678", progress="none")
+    assert stage.box.files() == []
+
+
+def test_progress_word_that_does_not_exist(stage: Stage) -> None:
+    """Told before anything is sent."""
+    with pytest.raises(ConfigError, match="progress"):
+        stage.client().upload(stage.file(), "/x", progress="shiny")
+    assert stage.box.requests == []
+
+
+# -- a full disk -------------------------------------------------------------------------------------------------
+
+FULL_FROM_THE_BEGINNING = """
+import resource
+client = Pan115Client()
+client.history()
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))     # no file may grow
+result = client.upload(PATH, "/x", progress="none", check=False)
+error = client.jobs()[0].exception
+print(type(error).__name__, result.success, bool(error.hint))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(client.upload(PATH, "/x", progress="none").success)
+client.close()
+"""
+
+
+def test_full_disk_for_the_state(stage: Stage) -> None:
+    """Without a place for the upload_id nothing is begun; with room again it works, in the same process."""
+    code, out, err = finish(start(stage, FULL_FROM_THE_BEGINNING, stage.file()))
+    assert (code, out) == (0, "StoreError False True\nTrue\n"), err
+    assert "Traceback" not in err
+    routes = [record.route for record in stage.box.requests]
+    assert routes.count("initiate") == 1
+
+
+FULL_IN_THE_MIDDLE = """
+import resource, time
+client = Pan115Client()
+job = client.submit(PATH, "/x")
+while job.progress.uploaded_parts < 4:
+    time.sleep(0.01)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+print("full", flush=True)
+sys.stdin.readline()
+try:
+    job.wait(30)
+except Exception as error:
+    print(type(error).__name__)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+job.retry()
+result = job.wait(30)
+print(result.success, result.resumed)
+client.close()
+"""
+
+
+def test_disk_that_fills_up_in_the_middle(stage: Stage) -> None:
+    """A part whose arrival cannot be written down ends the run; OSS still knows it, and no part is sent twice."""
+    stage.hold("upload_part", after=4)
+    process = start(stage, FULL_IN_THE_MIDDLE, stage.file())
+    assert process.stdout is not None
+    assert process.stdout.readline() == "full\n"
+    stage.go_on()
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    code, out, err = finish(process)
+    assert (code, out) == (0, "StoreError\nTrue True\n"), err
+    assert set(stage.parts(whole=PART).values()) == {1}
+    assert stage.box.read("/x/film.mkv") == (stage.folder / "local/film.mkv").read_bytes()
+
+
+def test_state_directory_that_cannot_be_used(stage: Stage) -> None:
+    """Told when the client is made."""
+    blocker = stage.folder / "file"
+    blocker.write_bytes(b"")
+    with pytest.raises(Pan115Error, match="file"):
+        Pan115Client(
+            user_key=stage.box.cookie,
+            endpoint=stage.box.endpoint,
+            state_dir=blocker / "state",
+            config=settings(),
+        )

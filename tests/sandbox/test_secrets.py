@@ -81,10 +81,14 @@ def _parts_of(client: Pan115Client) -> dict[str, str]:
     return {f"repr of {type(thing).__name__}": repr(thing) for thing in objects}
 
 
+def _echo(stage: Stage, route: str) -> str:
+    """115's own words may quote what it was sent."""
+    return f"空间不足 {stage.box.cookie if route == 'cookie' else stage.box.access_token}"
+
+
 def _provoke(stage: Stage, client: Pan115Client, route: str) -> Iterator[Pan115Error]:
     """Every kind of trouble an upload can have."""
     init, token = ("initupload", "gettoken") if route == "cookie" else ("open_init", "open_get_token")
-    echoed = stage.box.cookie if route == "cookie" else stage.box.access_token
     troubles: list[Callable[[], object]] = [
         lambda: stage.box.fault("upload_part", "reset_before", times=None),
         lambda: stage.box.fault("upload_part", "status", times=None, status=403, code="AccessDenied"),
@@ -93,7 +97,7 @@ def _provoke(stage: Stage, client: Pan115Client, route: str) -> Iterator[Pan115E
         lambda: (stage.box.expire_sts(), stage.box.fault(token, "truncated_json", times=None)),
         lambda: (stage.box.expire_sts(), stage.box.fault(token, "status", times=None, status=500)),
         lambda: stage.box.fault(init, "truncated_json", times=None),
-        lambda: stage.box.fault(init, "state_false", code=91005, message=f"空间不足 {echoed}"),
+        lambda: stage.box.fault(init, "state_false", code=91005, message=_echo(stage, route)),
         lambda: stage.box.fault(init, "html_405"),
         stage.box.log_out if route == "cookie" else stage.box.revoke_refresh_token,
     ]

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ..models import UploadSession, UploadStatus
+from ..models import Phase, Sample, UploadSession, UploadStatus
 from ..progress import UploadProgress
 from ..rate import RateMeter
 from ..store import LeaseOwner
@@ -101,6 +101,17 @@ class Curve:
         self._capacity = capacity
         self._step = step
         self.points: list[tuple[float, float]] = []
+
+    def recall(self, samples: Iterable[Sample], shift: float) -> None:
+        """Take over what history has of an upload.
+
+        Args:
+            samples: Its curve, in epoch seconds.
+            shift: From epoch seconds to the board's clock.
+        """
+        for sample in samples:
+            if sample.phase is Phase.UPLOADING:
+                self.add(sample.time + shift, sample.speed_mbps * 1e6)
 
     def add(self, now: float, speed: float) -> None:
         """Note the speed; a point within the present step is left out."""

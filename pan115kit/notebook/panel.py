@@ -16,17 +16,17 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Any
 
 from .. import runtime
 from ..errors import StoreError
-from ..models import Phase, UploadSession
+from ..models import UploadSession
 from ..store import LeaseOwner, Store
 from ..text import say
 from ..transfer.queue import UploadQueue
 from .board import Board, Totals
 from .environment import in_kernel
+from .orders import orders
 from .report import board_report
 from .rows import Action, Filter, Group
 from .scenes import Look, compose
@@ -91,7 +91,7 @@ class Panel:
         self._lock = threading.RLock()  # the board and the view are the painter's; show() and report() look in
         self._board = Board(clock())
         self._version = -1
-        self._view: View | None = None
+        self.view: View | None = None  # once shown
         self._handles: list[Any] = []
         self._wake: asyncio.Event | None = None
         self._painter: concurrent.futures.Future[None] | None = None
@@ -101,7 +101,8 @@ class Panel:
         self._stopped = False
         self._closed = False
         if single:
-            self._recall(next(iter(self._job_ids or ())))
+            before = queue.tools.store.history.samples(next(iter(self._job_ids or ())))
+            self._board.curve.recall(before, clock() - wall_clock())
         self._take_in()
         _live.add(self)
 
@@ -115,16 +116,11 @@ class Panel:
             ModuleNotFoundError: ipywidgets is not installed.
         """
         with self._lock:
-            if self._view is None:
-                self._view = View(self._pressed, self._clock)
-                self._view.apply(self._scene())
+            if self.view is None:
+                self.view = View(self._pressed, self._clock)
+                self.view.apply(self._scene())
         self._start()
-        return self._view.root
-
-    @property
-    def view(self) -> View | None:
-        """The widgets behind it, once shown; for tests."""
-        return self._view
+        return self.view.root
 
     @property
     def frozen(self) -> bool:
@@ -216,8 +212,8 @@ class Panel:
             self.stop()
             with self._lock:
                 self._closed = True
-                if self._view is not None:
-                    self._view.close()
+                if self.view is not None:
+                    self.view.close()
 
     def _on_faces(self, function: Callable[[], None]) -> None:
         faces = runtime.faces()
@@ -235,8 +231,8 @@ class Panel:
             if self._frozen or self._closed:
                 return
             self._frozen = True
-            if self._view is not None and self._view.alive:
-                self._view.settle(self.report())
+            if self.view is not None and self.view.alive:
+                self.view.settle(self.report())
         self._send_report()
 
     def _send_report(self) -> None:
@@ -249,8 +245,8 @@ class Panel:
         with self._lock:
             self._frozen, self._resent = False, False
             self._quiet_since = self._clock()
-            if self._view is not None and not self._view.alive:
-                self._view = None
+            if self.view is not None and not self.view.alive:
+                self.view = None
 
     # -- painting ----------------------------------------------------------------------------------------------
 
@@ -297,7 +293,7 @@ class Panel:
                 if not (changed and self._follows and not self._totals().ended):
                     return
                 self._revive()
-            view = self._view
+            view = self.view
             if view is None or not view.alive:
                 return
             if now or changed or moment - self._painted >= IDLE:
@@ -317,9 +313,9 @@ class Panel:
         totals = self._totals()
         if not totals.ended or quiet < LINGER:
             return
-        if not self._resent and self._view is not None:
+        if not self._resent and self.view is not None:
             self._resent = True
-            self._view.resend()
+            self.view.resend()
         more = self._follows or totals.counts.get(Group.CANCELLED) or totals.files > self._look.size
         linger = LINGER_LONG if more else LINGER
         unsolved = totals.counts.get(Group.FAILED) or self._board.count(Filter.UNFINISHED)
@@ -352,13 +348,6 @@ class Panel:
         self._board.update(mine, self._clock())
         return bool(mine)
 
-    def _recall(self, job_id: str) -> None:
-        """The curve from before this panel was made."""
-        shift = self._clock() - self._wall_clock()
-        for sample in self._queue.tools.store.history.samples(job_id):
-            if sample.phase is Phase.UPLOADING:
-                self._board.curve.add(sample.time + shift, sample.speed_mbps * 1e6)
-
     def _is_mine(self, job_id: str) -> bool:
         return self._queue.get(job_id) is not None if self._job_ids is None else job_id in self._job_ids
 
@@ -386,39 +375,18 @@ class Panel:
     # -- buttons -----------------------------------------------------------------------------------------------
 
     def _pressed(self, command: str, key: str) -> None:
-        """Called on whatever thread handles the click: post and return."""
+        """On whatever thread handles the click: post and return."""
         runtime.faces().call(self._obey, command, key)
 
     def _obey(self, command: str, key: str) -> None:
         with self._lock:
             if not self._look.choose(command):
-                for post in self._orders(Action(command), key):
+                for post in orders(self._queue, self._board, Action(command), key, single=self._look.single):
                     # on the engine's own loop a command takes effect at once and waits for nobody
                     runtime.engine().call(post)
             self._painted, self._quiet_since = float("-inf"), self._clock()
         if self._wake is not None:
             self._wake.set()
-
-    def _orders(self, action: Action, key: str) -> list[Callable[[], object]]:
-        """What the queue is told."""
-        queue, row = self._queue, self._board.get(key)
-        if row is not None and row.session is not None:
-            return [partial(queue.resume_session, row.session)]
-        do = {
-            Action.PAUSE: queue.pause,
-            Action.RESUME: queue.resume,
-            Action.RETRY: queue.retry,
-            Action.CANCEL: queue.cancel,
-        }[action]
-        return [partial(do, job_id) for job_id in ([key] if key else self._board.keys(*self._targets(action)))]
-
-    def _targets(self, action: Action) -> tuple[Group, ...]:
-        """Whom a button over all rows means."""
-        if action is Action.RETRY:
-            return (Group.FAILED, Group.CANCELLED) if self._look.single else (Group.FAILED,)
-        if action is Action.RESUME:
-            return (Group.PAUSED,)
-        return (Group.ACTIVE, Group.WAITING) + ((Group.PAUSED,) if action is Action.CANCEL else ())
 
 
 def stop_panels(queue: UploadQueue) -> None:

@@ -213,6 +213,8 @@ class ClientCore:
         return engine.queue, engine.tracker, engine.store
 
     def _store(self) -> Store:
+        if self._closed:
+            raise ConfigError("this client is closed", hint="make a new one")
         if self._store_ is None:
             self._store_ = open_store(self.state_dir)
         return self._store_

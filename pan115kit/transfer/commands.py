@@ -48,6 +48,7 @@ class QueueCommands(abc.ABC):
         self._orders = itertools.count()
         self._limit = tools.config.max_concurrent_uploads
         self._closed = False
+        self._waking = False
 
     def submit(
         self,
@@ -93,7 +94,9 @@ class QueueCommands(abc.ABC):
         upload = Upload(request, self.tools, recorder, self._clock)
         job = Job(request, recorder, priority, next(self._orders), new_future(), upload, self._clock())
         self._jobs[job.job_id] = job
-        self._post(self._pump)
+        if not self._waking:  # ten thousand files queued at once are looked at once
+            self._waking = True
+            self._post(self._wake)
         return job
 
     def resume_session(self, session: UploadSession) -> Job:
@@ -166,6 +169,10 @@ class QueueCommands(abc.ABC):
         self.tools.config.with_(max_concurrent_uploads=value)  # the same check as everywhere
         self._limit = value
         self._post(self._pump)
+
+    def _wake(self) -> None:
+        self._waking = False  # before the look: a job added from now on wakes anew
+        self._pump()
 
     def _post(self, function: Callable[..., None], *arguments: object) -> None:
         self._loop.call(function, *arguments)

@@ -72,9 +72,7 @@ def oss_error(status: int, code: str, message: str = "words of OSS", **headers: 
 
 def stored(request: httpx.Request) -> httpx.Response:
     """OSS took the body: ETag and CRC-64 of it."""
-    return httpx.Response(
-        200, headers={"ETag": '"0a1b"', "x-oss-hash-crc64ecma": str(crc64(request.content))}
-    )
+    return httpx.Response(200, headers={"ETag": '"0a1b"', "x-oss-hash-crc64ecma": str(crc64(request.content))})
 
 
 def tells_no_secret(error: BaseException) -> bool:

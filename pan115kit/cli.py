@@ -189,7 +189,7 @@ def _tell(result: UploadResult, *, as_json: bool) -> None:
             line += f"  {format_speed(result.bytes_sent / result.elapsed_seconds)}"
         line += f"  {say('文件ID', 'file id')}: {result.file_id}"
     else:
-        line += f"  {result.message}: {result.error_message}"
+        line += f"  {result.error_message}"
     print(line, file=sys.stderr if not result.success else sys.stdout, flush=True)
 
 
@@ -376,4 +376,4 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _say_error(error: Pan115Error) -> None:
-    print(say(f"{error.zh}：{error}", f"error: {error}"), file=sys.stderr)
+    print(say(error.told, f"error: {error}"), file=sys.stderr)

@@ -51,6 +51,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .text import say
+
 
 class Pan115Error(Exception):
     """The root of the tree.
@@ -97,6 +99,16 @@ class Pan115Error(Exception):
         if self.code is not None:
             said.append(f"code {self.code}")
         return f"{text} ({', '.join(said)})" if said else text
+
+    @property
+    def told(self) -> str:
+        """The message for people: in Chinese, what kind of thing went wrong stands before it.
+
+        Example:
+            >>> NetworkError("no answer").told in ("no answer", "网络错误：no answer")
+            True
+        """
+        return say(f"{self.zh}：{self}", str(self))
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a page of frames: one line that says what to do."""
@@ -314,6 +326,11 @@ class UploadCancelled(Pan115Error):
 
     zh = "上传已取消"
 
+    @property
+    def told(self) -> str:
+        """Its message is in the user's language already."""
+        return str(self)
+
 
 class UploadInterrupted(KeyboardInterrupt):
     """■ or Ctrl-C while waiting for an upload; its message says what goes on and what stopped.
@@ -331,3 +348,13 @@ class UploadInterrupted(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return [self.message]
+
+
+def told(error: BaseException) -> str:
+    """What an error says to people; for our own with its kind in Chinese.
+
+    Example:
+        >>> told(ValueError("odd"))
+        'odd'
+    """
+    return error.told if isinstance(error, Pan115Error) else str(error)

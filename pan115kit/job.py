@@ -114,7 +114,7 @@ class UploadJob(Shown):
             resumed=self._job.upload.tally.resumed,
             retries=self._job.upload.tally.retries,
             elapsed_seconds=shot.elapsed_seconds,
-            error_message=str(error),
+            error_message=error.told,
         )
 
     def wait(self, timeout: float | None = None, *, on_interrupt: OnInterrupt = "detach") -> UploadResult:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from ..errors import StoreError
+from ..errors import StoreError, told
 from ..models import HistoryEntry, UploadResult, UploadStatus
 from .jobs import Job
 from .tools import Tools
@@ -72,7 +72,7 @@ class Books:
             elapsed_seconds=job.recorder.snapshot().elapsed_seconds,
             file_id=done.file_id if done else "",
             pick_code=done.pick_code if done else "",
-            error_message=None if done else str(outcome),
+            error_message=None if isinstance(outcome, UploadResult) else told(outcome),
         )
         closes = job.request.session_id if done else ""
         await self._write(partial(self._tools.store.history.add, closes=closes), entry)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 
 from .. import runtime
-from ..errors import AccountBlockedError, Pan115Error, UploadCancelled
+from ..errors import AccountBlockedError, Pan115Error, UploadCancelled, told
 from ..models import UploadResult, UploadStatus
 from ..text import say
 from ..tracker import ProgressTracker
@@ -147,10 +147,10 @@ class UploadQueue(QueueCommands):
         elif isinstance(outcome, AccountBlockedError):
             if self.blocked is None:
                 self.blocked, self._blocks = outcome, self._blocks + 1
-            await self._books.mark(job, UploadStatus.PAUSED, str(outcome))
+            await self._books.mark(job, UploadStatus.PAUSED, told(outcome))
             self._hold(job, outcome)
         else:
-            await self._books.mark(job, UploadStatus.FAILED, str(outcome))
+            await self._books.mark(job, UploadStatus.FAILED, told(outcome))
             await self._ended(job, UploadStatus.FAILED, outcome)
 
     async def _stopped(self, job: Job) -> None:
@@ -176,7 +176,7 @@ class UploadQueue(QueueCommands):
             job.recorder.status(status, file_id=outcome.file_id)
         else:
             job.error = outcome
-            job.recorder.status(status, error_message=str(outcome))
+            job.recorder.status(status, error_message=told(outcome))
         await self.tracker.flush(job.job_id)
         self._tell(job, status, outcome)
 
@@ -189,7 +189,7 @@ class UploadQueue(QueueCommands):
             return
         job.error = outcome
         if job.status is not status:
-            job.recorder.status(status, error_message=str(outcome))
+            job.recorder.status(status, error_message=told(outcome))
         job.future.set_exception(outcome)
 
     # -- commands ----------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ class UploadQueue(QueueCommands):
 
     def _hold(self, job: Job, error: AccountBlockedError) -> None:
         """115 blocks the account: nothing is failed, nobody waits for ever (law 12)."""
-        job.recorder.status(UploadStatus.PAUSED, error_message=str(error))
+        job.recorder.status(UploadStatus.PAUSED, error_message=told(error))
         job.error, job.held_by = error, self._blocks
         if not job.future.done():
             job.future.set_exception(error)

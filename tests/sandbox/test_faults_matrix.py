@@ -130,7 +130,7 @@ def _no_leaks() -> Iterator[None]:
 
 
 def _client(stage: Stage, case: Case, state: Path) -> Pan115Client:
-    return stage.client(case.account, state_dir=state, read_timeout=READ_TIMEOUT)
+    return stage.client(case.account, state_dir=state, read_timeout=READ_TIMEOUT, retries=10)
 
 
 def _sizes(kind: str) -> int:

@@ -321,3 +321,22 @@ def test_two_processes_never_work_on_one_session(stage: Stage) -> None:
     assert result.resumed
     assert set(stage.parts(whole=PART).values()) == {1}
     stage.assert_arrived(path, "/x/film.mkv")
+
+
+@pytest.mark.slow
+def test_resume_over_two_pages_of_parts(stage: Stage) -> None:
+    """OSS lists a thousand parts at a time: of a large upload not one beyond them is sent again."""
+    client, path = stage.client(), stage.folder / "large.mkv"
+    with path.open("wb") as file:
+        file.truncate(1010 * PART)
+    stage.hold("upload_part", after=1004)
+    job = client.submit(path, "/x")
+    stage.wait_held("upload_part", 1005)
+    client.close()
+    until(lambda: all(record.seconds for record in stage.box.requests))
+    stage.go_on()
+    assert job.done
+    result = stage.client().upload(path, "/x", progress="none")
+    assert result.bytes_sent == 6 * PART
+    assert stage.box.count("list_parts") == 2
+    assert stage.box.files()[0].size == 1010 * PART

@@ -587,9 +587,9 @@ from pan115kit.store import Store
 store = Store(sys.argv[1])
 assert store.leases.acquire("one", "job")
 if os.fork() == 0:
+    print("forked", flush=True)       # the child says so: it has let go of what it inherited
     sys.stdin.read()                  # lives on without touching the store
     os._exit(0)
-print("forked", flush=True)
 os.kill(os.getpid(), 9)
 """
 

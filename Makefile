@@ -31,6 +31,7 @@ check: $(VENV)/.installed
 	$(BIN)/lint-imports --no-cache
 
 test: check
+	$(BIN)/python -m pytest --quiet --doctest-modules pan115kit
 	$(BIN)/python -m pytest
 
 # A kernel in which clicks wait for the cell; the tests of tests/notebook make it themselves where it is missing.

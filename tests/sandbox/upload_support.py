@@ -74,9 +74,8 @@ class Stage:
             if route == "cookie"
             else {"access_token": self.box.access_token, "refresh_token": self.box.refresh_token}
         )
-        for name in ("on_tokens",):
-            if name in config:
-                login[name] = config.pop(name)
+        if "on_tokens" in config:
+            login["on_tokens"] = config.pop("on_tokens")
         client = Pan115Client(
             **login,
             endpoint=self.box.endpoint,

@@ -29,6 +29,7 @@ from .frames import history_frame, sessions_frame
 from .models import UploadSession
 from .store import open_store
 from .text import format_bytes, say
+from .transfer.source import LocalFile
 
 #: Size of the file that the demo makes when none is given.
 DEMO_BYTES = 256 * MIB
@@ -64,7 +65,7 @@ def run(file: str | None = None) -> int:
         Pan115Error: A step was not.
     """
     with tempfile.TemporaryDirectory(prefix="pan115kit-demo-") as name, _stage(Path(name)) as stage:
-        path = Path(file).expanduser().absolute() if file else _make_file(stage.directory)
+        path = _given(file) if file else _make_file(stage.directory)
         size = path.stat().st_size
         stage.environment.update(_part_settings(size))
         _title(
@@ -100,15 +101,18 @@ def run(file: str | None = None) -> int:
 @contextlib.contextmanager
 def _stage(directory: Path) -> Iterator[Stage]:
     """A sandbox in its own process, and an environment that leads there."""
-    box = subprocess.Popen(
-        [sys.executable, "-m", "pan115kit.sandbox", "--port", "0", "--bandwidth", str(DEMO_BANDWIDTH)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    said = directory / "sandbox.log"
+    with said.open("w") as log:
+        box = subprocess.Popen(
+            [sys.executable, "-m", "pan115kit.sandbox", "--port", "0", "--bandwidth", str(DEMO_BANDWIDTH)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     try:
         assert box.stdout is not None
         line = box.stdout.readline()
-        _expect(bool(line), "the sandbox did not start")
+        _expect(bool(line), f"the sandbox did not start: {said.read_text()[-500:]}")
         told = json.loads(line)
         environment = dict(os.environ)
         for name in ("PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN"):
@@ -122,8 +126,8 @@ def _stage(directory: Path) -> Iterator[Stage]:
         }
         _note(
             say(
-                f"本地沙箱：{told['endpoint']}（无需账号）",
-                f"local sandbox at {told['endpoint']} (no account needed)",
+                f"本地沙箱（无需账号），它看到的一切：{told['endpoint']}/sandbox/",
+                f"a local 115, no account needed; all it sees: {told['endpoint']}/sandbox/",
             )
         )
         yield Stage(directory, environment, told["endpoint"], told["cookie"], bytes.fromhex(told["ecdh_public_key"]))
@@ -132,6 +136,12 @@ def _stage(directory: Path) -> Iterator[Stage]:
         box.wait(10)
         if box.stdout is not None:
             box.stdout.close()
+
+
+def _given(file: str) -> Path:
+    path = Path(file).expanduser().absolute()
+    LocalFile.open(path).close()  # what is wrong with it is told here
+    return path
 
 
 def _make_file(directory: Path) -> Path:

@@ -15,7 +15,7 @@ from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
 from .progress import UploadProgress
 from .text import format_bytes, say
-from .transfer.folder import FolderPlan, PlannedFile, Skipped
+from .transfer.folder import FolderPlan, PlannedFile, Skipped, size_or_zero
 from .transfer.queue import UploadQueue
 
 if TYPE_CHECKING:
@@ -261,8 +261,4 @@ def plan_files(file_paths: Iterable[str | os.PathLike[str]], target_path: str) -
 
 
 def _planned(path: str | os.PathLike[str], target_path: str) -> PlannedFile:
-    try:
-        size = os.stat(path).st_size
-    except OSError:
-        size = 0  # the upload itself tells what is wrong
-    return PlannedFile(str(Path(path).expanduser().absolute()), target_path, size)
+    return PlannedFile(str(Path(path).expanduser().absolute()), target_path, size_or_zero(path))

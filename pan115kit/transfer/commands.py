@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import contextlib
 import itertools
 import os
 import threading
@@ -17,6 +16,7 @@ from ..models import UploadSession
 from ..progress import ProgressRecorder, UploadProgress
 from ..store import session_id_for
 from ..tracker import ProgressTracker
+from .folder import size_or_zero
 from .jobs import Job, Stop, new_future
 from .tools import Tools
 from .upload import Upload, UploadRequest
@@ -82,12 +82,7 @@ class QueueCommands(abc.ABC):
         request = UploadRequest(uuid.uuid4().hex, path, target_path, target_dir_id, skip_existing)
         if watch is not None:
             self.tracker.watch(request.job_id, watch)
-        with contextlib.suppress(OSError):
-            size = os.stat(path).st_size
-            recorder = self.tracker.open(request.job_id, path, os.path.basename(path), size, target_path)
-            return self._add(request, recorder, priority)
-        # what is wrong with the file is told by the upload itself, with a clear error
-        recorder = self.tracker.open(request.job_id, path, os.path.basename(path), 0, target_path)
+        recorder = self.tracker.open(request.job_id, path, os.path.basename(path), size_or_zero(path), target_path)
         return self._add(request, recorder, priority)
 
     def _add(self, request: UploadRequest, recorder: ProgressRecorder, priority: int) -> Job:

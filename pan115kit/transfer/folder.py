@@ -57,6 +57,19 @@ class FolderPlan:
         return len(self.files) + len(self.skipped)
 
 
+def size_or_zero(path: str | os.PathLike[str]) -> int:
+    """Bytes of a file; 0 where that cannot be known: what is wrong with it is told by its upload, clearly.
+
+    Example:
+        >>> size_or_zero("no such file")
+        0
+    """
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def plan_folder(folder: str | os.PathLike[str], target_path: str) -> FolderPlan:
     """Look through ``folder``; nothing is sent.
 

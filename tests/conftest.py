@@ -7,9 +7,20 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pan115kit import config, runtime, tracker
+
+# A slow machine must not fail a test, nor the draw of the day: the gate tries the same examples each time.  New
+# ones are sought with HYPOTHESIS_PROFILE=explore, and what they find becomes a test of its own.
+hypothesis.settings.register_profile(
+    "gate", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "explore", deadline=None, max_examples=3000, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
 @pytest.fixture(autouse=True)

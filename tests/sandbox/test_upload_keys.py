@@ -18,8 +18,8 @@ def test_keys_of_three_seconds_last_through_a_long_upload(stage: Stage) -> None:
     clients = {route: stage.client(route, state_dir=stage.folder / route) for route in ("cookie", "open")}
     paths = {route: stage.file(f"{route}.mkv", size=75 * PART, seed=len(route)) for route in clients}
     jobs = {route: client.submit(paths[route], "/x") for route, client in clients.items()}
-    for route, job in jobs.items():
-        result = job.wait(60)
+    results = {route: job.wait(60) for route, job in jobs.items()}  # both, before OSS must be found empty
+    for route, result in results.items():
         assert (result.success, result.retries) == (True, 0)
         assert result.elapsed_seconds > 6  # at least twice the life of the keys
         stage.assert_arrived(paths[route], f"/x/{route}.mkv")

@@ -141,7 +141,7 @@ def test_an_upload_that_is_no_longer_shown_is_removed() -> None:
 
 
 @pytest.mark.parametrize("page", [1, 3, 7])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_every_reader_ends_with_the_truth(page: int, data: st.DataObject) -> None:
     """Lists outgrow one message and shrink again, uploads come, change and go, readers come and lag as they like."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oss_support import VirtualTimeLoop
 
@@ -30,7 +30,6 @@ def virtually(main: Callable[[VirtualTimeLoop], Awaitable[T]]) -> tuple[T, float
 # -- arithmetic
 
 
-@settings(deadline=None)
 @given(
     rate=st.floats(1, 1e9),
     pieces=st.lists(st.tuples(st.integers(1, 1 << 20), st.floats(0, 100)), min_size=1, max_size=50),
@@ -48,7 +47,6 @@ def test_no_more_goes_than_the_rate_allows(rate: float, pieces: list[tuple[int, 
         assert sent - count <= (rate * (now + 0.1)) * (1 + 1e-6) + 1
 
 
-@settings(deadline=None)
 @given(rate=st.floats(1, 1e9), count=st.integers(1, 1 << 20), tries=st.integers(2, 50))
 def test_no_less_goes_than_the_rate_allows(rate: float, count: int, tries: int) -> None:
     """A limit of 10 MB/s that yields 7 would be no limit but a brake."""
@@ -60,7 +58,6 @@ def test_no_less_goes_than_the_rate_allows(rate: float, count: int, tries: int) 
     assert now <= count * tries / rate * (1 + 1e-6)
 
 
-@settings(deadline=None)
 @given(old=st.floats(1, 1e9), new=st.floats(1, 1e9), debt=st.integers(0, 1 << 20))
 def test_a_debt_takes_no_longer_to_pay_after_a_change_than_before(old: float, new: float, debt: int) -> None:
     """Going from 100 MB/s to 10 kB/s must not freeze everything for a minute."""

@@ -107,7 +107,7 @@ def test_states_sort_and_compare_in_the_order_of_an_uploads_life() -> None:
     assert samples_frame([SAMPLE])["phase"].cat.categories.tolist() == ["hashing", "uploading"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(st.characters(codec=None, categories=None), max_size=8), max_size=5))
 def test_file_names_survive_whatever_they_are(names: list[str]) -> None:
     """A path from the table must open the file."""

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pan115kit.errors import FileChangedError
@@ -156,7 +156,6 @@ def test_the_hash_of_a_file_written_to_just_now_is_not_remembered(place: Path) -
     assert memory.known == {}
 
 
-@settings(deadline=None)
 @given(now=st.floats(0, 4e9), age=st.floats(-1e6, 1e6))
 def test_settled_means_more_than_two_seconds_old(now: float, age: float) -> None:
     """Also with times in the future, as network drives with another clock have."""

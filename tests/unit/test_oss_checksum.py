@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastcrc.crc64 import xz
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pan115kit.models import Part
@@ -17,21 +17,18 @@ def test_it_is_the_crc_that_oss_computes() -> None:
     assert crc64(b"") == 0
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=2000), st.binary(max_size=2000))
 def test_two_pieces_combine_to_the_crc_of_both(first: bytes, second: bytes) -> None:
     """Else every Complete would end in a checksum error."""
     assert crc64_combine(crc64(first), crc64(second), len(second)) == xz(first + second)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=500), st.binary(max_size=500))
 def test_a_crc_goes_on_over_any_bytes_like_object(first: bytes, second: bytes) -> None:
     """Bodies pass in memoryviews; a part's CRC must not depend on how it was cut."""
     assert crc64(memoryview(second), crc64(bytearray(first))) == xz(first + second)
 
 
-@settings(deadline=None)
 @given(
     first=st.integers(0, 2**64 - 1),
     second=st.integers(0, 2**64 - 1),
@@ -47,7 +44,6 @@ def test_combining_is_associative_for_parts_of_any_size(
     assert left == right
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=8))
 def test_an_object_has_the_crc_of_its_parts_in_order(pieces: list[bytes]) -> None:
     """Whatever order the parts are listed in."""

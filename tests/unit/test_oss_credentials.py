@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oss_support import SECRETS, Keys, keys
 
@@ -22,7 +22,6 @@ class Clock:
         return self.now
 
 
-@settings(deadline=None)
 @given(life=st.floats(0.1, 1e5), margin=st.floats(0, 1e5), fetched=st.floats(0, 2e9))
 def test_keys_are_renewed_before_they_end_but_not_right_after_they_came(
     life: float, margin: float, fetched: float

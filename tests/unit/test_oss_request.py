@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import httpx
 import oss2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oss_support import SECRETS, keys
 
@@ -112,7 +112,6 @@ def test_the_object_is_addressed_where_oss_expects_it(endpoint: str, url: str) -
     assert object_url(endpoint, "fhnfile", "k") == url
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(lambda key: key not in (".", "..")))
 def test_any_key_arrives_as_it_is(key: str) -> None:
     """Odd characters must neither end the path nor begin a query, also after httpx has parsed the URL."""

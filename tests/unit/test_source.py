@@ -136,7 +136,7 @@ def test_a_name_that_115_cannot_carry_is_refused_before_anything_else(name: str)
 # -- exactly its bytes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     size=st.integers(0, 200_000),
     start=st.integers(0, 200_000),
@@ -191,7 +191,6 @@ def test_a_slow_line_gets_smaller_pieces_and_a_fast_one_larger() -> None:
     assert step == source.STEP
 
 
-@settings(deadline=None)
 @given(step=st.integers(1, 1 << 20), seconds=st.floats(0, 1e6), largest=st.integers(1, 1 << 20))
 def test_a_step_is_never_larger_than_asked_nor_nothing(step: int, seconds: float, largest: int) -> None:
     """A step of zero would never end."""

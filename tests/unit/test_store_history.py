@@ -45,7 +45,7 @@ entries = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(entry=entries)
 def test_a_history_entry_comes_back_as_it_was(shared: Store, entry: HistoryEntry) -> None:
     """Else history would tell something else than happened, or a file with an odd name could not finish."""

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pan115kit.errors import ConfigError, SessionBusyError, StoreError
@@ -79,7 +79,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield opened
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(session=sessions)
 def test_a_session_comes_back_as_it_was_whatever_its_file_is_called(shared: Store, session: UploadSession) -> None:
     """Else a file with an odd name could not be resumed, or not even uploaded."""
@@ -109,7 +109,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(plan=st.lists(steps, max_size=8))
 def test_what_a_session_says_of_its_parts_is_what_its_parts_say(
     shared: Store, plan: list[tuple[str, object]]

@@ -300,9 +300,9 @@ class Pan115Client(ClientCore, Shown):
         Example:
             >>> client.sessions()[["file_name", "progress", "status"]]    # doctest: +SKIP
         """
-        from .frames import sessions_frame  # pandas takes a second to import
+        from .frames import sessions_table  # pandas takes a second to import
 
-        return sessions_frame(self._store().sessions.list())
+        return sessions_table(self._store().sessions.columns())
 
     def history(self, limit: int | None = None) -> pd.DataFrame:
         """Ended uploads, newest first; columns: :func:`pan115kit.frames.history_frame`.
@@ -342,11 +342,11 @@ class Pan115Client(ClientCore, Shown):
     def resume_unfinished(self) -> list[UploadJob]:
         """Go on with every unfinished upload that nobody works on."""
         running = {job._job.request.session_id for job in self.jobs() if not job.status.is_final}
-        leases = self._store().leases
+        taken = self._store().leases.owners()
         return [
             self.resume(row)
             for row in self._store().sessions.list()
-            if row.session_id not in running and leases.owner(row.session_id) is None
+            if row.session_id not in running and row.session_id not in taken
         ]
 
     def clean_sessions(self, days: float = 7.0) -> int:

@@ -358,7 +358,8 @@ class Panel:
             return
 
         def read() -> list[tuple[UploadSession, LeaseOwner | None]]:
-            return [(session, store.leases.owner(session.session_id)) for session in store.sessions.list()]
+            owners = store.leases.owners()
+            return [(session, owners.get(session.session_id)) for session in store.sessions.list()]
 
         begun = self._clock()
         try:

@@ -167,17 +167,17 @@ class OtherProcesses:
             del self._ended[job_id]
         for job_id in found.keys() & self._ended.keys():
             del self._ended[job_id]
-        # ten thousand sessions take a moment to list: never more than a few percent of the store's time
+        # a slow disk, or very many uploads: never more than a few percent of the store's time
         self._next_look = max(self._next_look, begun + 20 * (self._clock() - begun))
 
     def _read(self) -> tuple[dict[str, Elsewhere], dict[str, HistoryEntry]]:
         """On the store's thread: who runs elsewhere now, and how those ended that did a moment ago."""
         found: dict[str, Elsewhere] = {}
-        for session in self._store.sessions.list():
-            if not session.status.is_active or not session.job_id or self._is_ours(session.job_id):
+        for session_id, owner in self._store.leases.owners().items():
+            if not is_other(owner, *self._me):
                 continue
-            owner = self._store.leases.owner(session.session_id)
-            if owner is not None and is_other(owner, *self._me):
+            session = self._store.sessions.get(session_id)
+            if session and session.status.is_active and session.job_id and not self._is_ours(session.job_id):
                 sample = self._store.history.last_sample(session.job_id)
                 shot = running_progress(session, owner, sample, self._clock())
                 found[session.job_id] = Elsewhere(shot, f"{owner.pid}@{owner.host}")

@@ -118,13 +118,25 @@ class LeaseStore:
         """The living holder of a session, or None."""
         return self._database.read(lambda connection: self.living_owner(connection, session_id))
 
+    def owners(self) -> dict[str, LeaseOwner]:
+        """The living holders of all sessions that have one, by session.
+
+        Example:
+            >>> import tempfile
+            >>> from pan115kit.store import Store
+            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+            ...     taken = store.leases.acquire("session", "job 1")
+            ...     {session_id: owner.holder for session_id, owner in store.leases.owners().items()}
+            {'session': 'job 1'}
+        """
+        query = f"SELECT session_id, {_COLUMNS} FROM leases"
+        rows = self._database.read(lambda connection: connection.execute(query).fetchall())
+        return {from_sql(session_id): _owner(tuple(row)) for session_id, *row in rows if self._lives(tuple(row))}
+
     def living_owner(self, connection: sqlite3.Connection, session_id: str) -> LeaseOwner | None:
         """As :meth:`owner`, within a transaction."""
         row = _row(connection, session_id)
-        if row is None or not self._lives(row):
-            return None
-        holder, _, _, pid, host, _, since = row
-        return LeaseOwner(pid, from_sql(host), from_sql(holder), since)
+        return None if row is None or not self._lives(row) else _owner(row)
 
     def clean(self) -> None:
         """Drop the leases and lock files that dead processes left; done when a store is opened."""
@@ -155,6 +167,11 @@ class LeaseStore:
 
 def _lease_row(holder: str, mark: owners.Mark, now: float) -> _Row:
     return to_sql(holder), mark.owner, int(mark.locked), mark.pid, to_sql(mark.host), mark.started, now
+
+
+def _owner(row: _Row) -> LeaseOwner:
+    holder, _, _, pid, host, _, since = row
+    return LeaseOwner(pid, from_sql(host), from_sql(holder), since)
 
 
 def _row(connection: sqlite3.Connection, session_id: str) -> _Row | None:

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,9 +17,10 @@ from ..models import Part, UploadSession
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
 from .leases import LeaseOwner, LeaseStore
-from .rows import COLUMNS, COUNTED, SELECT, UPSERT, decode, encode
+from .rows import COLUMNS, COUNTED, SELECT, SELECT_SHOWN, UPSERT, by_column, decode, encode
 
 SECONDS_PER_DAY = 86_400
+_LAST_FIRST = "ORDER BY s.updated_at DESC, s.id DESC"
 
 
 def session_id_for(file_path: str | os.PathLike[str], target_path: str) -> str:
@@ -118,8 +119,26 @@ class SessionStore:
 
     def list(self) -> list[UploadSession]:
         """All sessions, the one touched last first."""
-        query = f"{SELECT} ORDER BY s.updated_at DESC, s.id DESC"
+        query = f"{SELECT} {_LAST_FIRST}"
         return [decode(row) for row in self._database.read(lambda c: c.execute(query).fetchall())]
+
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """All sessions as :meth:`list` orders them, but column by column and without what only a resume needs.
+
+        Returns:
+            The fields of :class:`~pan115kit.models.UploadSession` that people look at; ``status`` is a text, and
+            ``uploaded_parts`` is how many there are.
+
+        Example:
+            >>> import tempfile
+            >>> from pan115kit.store import Store
+            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+            ...     store.sessions.save(UploadSession("id", "/a/b.bin", "b.bin", 100))
+            ...     store.sessions.columns()["file_name"]
+            ('b.bin',)
+        """
+        query = f"{SELECT_SHOWN} {_LAST_FIRST}"
+        return by_column(self._database.read(lambda c: c.execute(query).fetchall()))
 
     def update(self, session_id: str, **changes: Any) -> None:
         """Change some fields of a session and its ``updated_at``.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pan115kit.frames import history_frame, samples_frame, sessions_frame
-from pan115kit.models import HistoryEntry, Phase, Sample, UploadSession, UploadStatus
+from pan115kit.frames import history_frame, samples_frame, sessions_frame, sessions_table
+from pan115kit.models import HistoryEntry, Part, Phase, Sample, UploadSession, UploadStatus
+from pan115kit.store import Store
 
 SESSION_COLUMNS = {
     "session_id": "string", "file_path": "string", "file_name": "string", "file_size": "Int64",
@@ -114,6 +116,23 @@ def test_file_names_survive_whatever_they_are(names: list[str]) -> None:
     frame = sessions_frame([replace(SESSION, file_path=name, error_message=name) for name in names])
     assert frame["file_path"].tolist() == names
     assert dtypes(frame) == SESSION_COLUMNS
+
+
+def test_a_store_is_shown_alike_in_one_piece_and_session_by_session(tmp_path: Path) -> None:
+    """client.sessions() takes the quick way; it must not tell another story."""
+    with Store(tmp_path) as store:
+        empty = sessions_table(store.sessions.columns())
+        for number, name in enumerate(("a.bin", "影.mkv", "caf\udce9.bin", "empty")):
+            row = replace(SESSION, session_id=name, file_name=name, file_path=f"/{name}", file_size=number % 4 * 100)
+            store.sessions.save(replace(row, updated_at=float(number), error_message=name or None))
+            for part in range(number):
+                store.sessions.add_part(name, Part(part + 1, 7, "A"))
+        quick = sessions_table(store.sessions.columns())
+        whole = sessions_frame(store.sessions.list())
+    pd.testing.assert_frame_equal(quick, whole)
+    pd.testing.assert_frame_equal(empty, whole.head(0))
+    assert quick["uploaded_parts"].tolist() == [3, 2, 1, 0]
+    assert quick["progress"].tolist() == [7.0, 7.0, 7.0, 0.0]
 
 
 def test_ten_thousand_sessions_arrive_whole_and_in_order() -> None:

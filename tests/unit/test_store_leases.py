@@ -66,10 +66,12 @@ def test_two_holders_in_one_process_exclude_each_other(store: Store) -> None:
     assert store.leases.acquire("one", "first")
     assert not store.leases.acquire("one", "second")
     assert store.leases.owner("one") == LeaseOwner(os.getpid(), socket.gethostname(), "first", 5.0)
+    assert store.leases.owners() == {"one": store.leases.owner("one")}
     store.leases.release("one", "second")
     assert not store.leases.acquire("one", "second")
     store.leases.release("one", "first")
     assert store.leases.owner("one") is None
+    assert store.leases.owners() == {}
     assert store.leases.acquire("one", "second")
 
 
@@ -87,6 +89,7 @@ def test_a_living_process_is_respected_and_gives_back_at_its_end(store: Store) -
     with OtherProcess(store.directory) as other:
         assert other.acquired
         assert not store.leases.acquire("one", "mine")
+        assert store.leases.owners()["one"].pid == other.process.pid
         assert (store.leases.owner("one").pid, store.leases.owner("one").holder) == (other.process.pid, "theirs")
         other.end()
         assert store.leases.owner("one") is None
@@ -98,6 +101,7 @@ def test_a_killed_process_is_taken_over_at_once(store: Store) -> None:
     with OtherProcess(store.directory) as other:
         other.kill()
     assert store.leases.owner("one") is None
+    assert store.leases.owners() == {}
     assert store.leases.acquire("one", "mine")
     assert store.leases.owner("one").pid == os.getpid()
 

@@ -86,6 +86,9 @@ def test_a_session_comes_back_as_it_was_whatever_its_file_is_called(shared: Stor
     shared.sessions.save(session)
     assert shared.sessions.get("one") == session
     assert shared.sessions.list() == [session]
+    columns = {name: values[0] for name, values in shared.sessions.columns().items()}
+    counted = {"uploaded_parts": len(session.uploaded_parts), "uploaded_bytes": session.bytes_done}
+    assert columns == {name: getattr(session, name) for name in columns} | counted
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

@@ -1,4 +1,4 @@
-"""Where we are: a kernel, a terminal, a script; and the one private corner of ipykernel we touch."""
+"""Where we are: a kernel, a terminal, a script."""
 
 from __future__ import annotations
 
@@ -29,14 +29,3 @@ def in_kernel() -> bool:
 def has_widgets() -> bool:
     """Whether ipywidgets is installed; it is not imported for the question."""
     return importlib.util.find_spec("ipywidgets") is not None
-
-
-def free_comm(widget: Any) -> None:
-    """Let the front end's own subshell answer this widget's clicks, so that they arrive while a cell blocks.
-
-    ipykernel 7.4 routes a reply to the (sub)shell that last published on the comm, which is the blocked main one.
-    The name is private, so it is tested for, and nothing is lost where it is not there.
-    """
-    comm = getattr(widget, "comm", None)
-    if comm is not None and callable(getattr(comm, "_reply_subshell_for", None)):
-        comm._reply_subshell_for = None

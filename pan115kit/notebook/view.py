@@ -12,7 +12,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .environment import free_comm
+from .clicks import on_click
 from .markup import STYLE
 
 
@@ -229,18 +229,17 @@ class View:
         style = self._style(widgets.widget_button.ButtonStyle)
         button = widgets.Button(layout=self._layout("button"), style=style, _dom_classes=(css,) if css else ())
         self._made.append(button)
-        free_comm(button)
         press = _Press(button)
         if css != "p-mini":
             self._listen(press, lambda: "", lambda: True)
         return press
 
     def _listen(self, press: _Press, key: Callable[[], str], heard: Callable[[], bool]) -> None:
-        def clicked(_: object) -> None:
+        def clicked() -> None:
             if press.scene.command and heard():
                 self._act(press.scene.command, key())
 
-        press.widget.on_click(clicked)
+        on_click(press.widget, clicked)
 
     def _html(self, css: str = "") -> Any:
         style = self._style(widgets.widget_string.HTMLStyle)

@@ -55,11 +55,11 @@ def api(server: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Pan115Client]:
-    """A client of a local 115 whose line carries 4 MB/s, so that uploads last long enough to be commanded."""
+    """A client of a local 115; a test that commands an upload in its middle holds it there (``hold``)."""
     config = UploadConfig(
         part_size=200 * KIB, multipart_threshold=400 * KIB, api_rate=0, retries=2, retry_base=0.01, retry_cap=0.05
     )
-    with Pan115Client.sandbox(state_dir=tmp_path / "client-state", config=config, bandwidth=4_000_000) as made:
+    with Pan115Client.sandbox(state_dir=tmp_path / "client-state", config=config) as made:
         yield made
 
 

@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from pan115kit.models import UploadStatus
 from pan115kit.progress import ProgressRecorder
+from pan115kit.sandbox import Sandbox
 from pan115kit.server import Server
 from pan115kit.tracker import ProgressTracker
 
@@ -25,7 +26,8 @@ SPEC_SESSION = {
     "session_id", "file_path", "file_size", "file_sha1", "target_dir_id", "total_parts", "uploaded_parts",
     "upload_id", "progress", "created_at", "updated_at",
 }  # fmt: skip
-PATIENCE = 20.0
+#: Seconds to wait for what must come; only a test that fails waits so long.
+PATIENCE = 60.0
 
 
 def until(condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> Any:
@@ -59,18 +61,23 @@ class QuietQueue:
     resume_all = cancel_all = pause_all
 
 
+def hold(box: Sandbox, *, after: int = 0, route: str = "upload_part") -> None:
+    """OSS answers ``after`` requests and no more, until ``box.clear_faults()``: uploads stand still in the middle."""
+    box.fault(route, "stall", times=None, after=after)
+
+
 def bearer(server: Server) -> dict[str, str]:
     return {"authorization": f"Bearer {server.token}"}
 
 
 def http(server: Server) -> httpx.Client:
     """A client that belongs."""
-    return httpx.Client(base_url=server.url, headers=bearer(server), timeout=20, verify=False, trust_env=False)
+    return httpx.Client(base_url=server.url, headers=bearer(server), timeout=PATIENCE, verify=False, trust_env=False)
 
 
 def ask(method: str, url: str, **options: Any) -> httpx.Response:
     """One request of anybody; without certificates to load, which takes longer than the request."""
-    return httpx.request(method, url, verify=False, trust_env=False, **options)
+    return httpx.request(method, url, verify=False, trust_env=False, timeout=PATIENCE, **options)
 
 
 def socket_url(server: Server, *, token: bool = True) -> str:
@@ -80,7 +87,7 @@ def socket_url(server: Server, *, token: bool = True) -> str:
 
 def ws(server: Server, **options: Any) -> ClientConnection:
     """A WebSocket client that belongs."""
-    return connect(socket_url(server), **({"max_size": None, "proxy": None} | options))
+    return connect(socket_url(server), **({"max_size": None, "proxy": None, "open_timeout": PATIENCE} | options))
 
 
 def next_data(socket: ClientConnection, timeout: float = PATIENCE) -> dict[str, Any]:

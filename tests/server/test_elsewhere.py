@@ -96,10 +96,14 @@ def test_own_sessions_and_dead_ones_are_not_shown(store: Store) -> None:
 
 @pytest.fixture
 def upload_elsewhere(client: Pan115Client, files: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """``python -m pan115kit upload`` in a process of its own, into the state directory of ``client``."""
+    """``python -m pan115kit upload`` in a process of its own, into the state directory of ``client``.
+
+    So slow that it ends long after everything has been looked at; the test gives it the whole line then.
+    """
     path = files / "elsewhere.bin"
     path.write_bytes(os.urandom(14_000_000))
     box = client.local_sandbox
+    box.set(bandwidth=500_000)
     environment = os.environ | {
         "PAN115_ENDPOINT": box.endpoint,
         "PAN115_COOKIE": box.cookie,
@@ -115,7 +119,7 @@ def upload_elsewhere(client: Pan115Client, files: Path) -> Iterator[subprocess.P
         yield child
     finally:
         child.kill()
-        child.wait(10)
+        child.wait(60)
 
 
 def only(api: httpx.Client) -> dict[str, Any] | None:
@@ -146,9 +150,10 @@ def test_an_upload_of_another_process_is_watched_to_its_end(
         assert len(api.get("api/upload/sessions").json()["sessions"]) == 1
         with ws(server) as socket:
             seen = []
+            client.local_sandbox.set(bandwidth=None)
             while not seen or seen[-1]["status"] != "success":
                 seen.append(next_data(socket)["uploads"][0])
-        assert upload_elsewhere.wait(10) == 0
+        assert upload_elsewhere.wait(60) == 0
         assert seen[-1]["file_id"]
         assert seen[-1]["percentage"] == 100.0
         percents = [one["percentage"] for one in seen]
@@ -162,7 +167,8 @@ def test_a_killed_process_is_no_longer_shown_and_its_session_goes_on_here(
     with http(client.serve(roots=[files])) as api:
         until(lambda: (one := only(api)) and one["uploaded_parts"] > 3)
         upload_elsewhere.send_signal(signal.SIGKILL)
-        upload_elsewhere.wait(10)
+        upload_elsewhere.wait(60)
+        client.local_sandbox.set(bandwidth=None)
         until(lambda: only(api) is None, "the dead process's upload to go")
         (session,) = api.get("api/upload/sessions").json()["sessions"]
         assert api.post(f"api/upload/sessions/{session['session_id']}/resume").status_code == 202

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from server_support import ask, bearer, begin, http, next_data, socket_url, ws
+from server_support import PATIENCE, ask, bearer, begin, http, next_data, socket_url, ws
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
@@ -165,7 +165,7 @@ def test_a_foreign_page_opens_no_socket(server: Server, origin: str) -> None:
 
 def test_a_foreign_host_opens_no_socket(server: Server) -> None:
     """DNS rebinding reaches sockets too."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as raw:
         raw.sendall(
             f"GET /ws/upload/progress?token={server.token} HTTP/1.1\r\nHost: evil.example\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -196,15 +196,15 @@ def test_a_large_socket_message_ends_that_socket_only(server: Server) -> None:
         next_data(bad)
         bad.send("x" * 200_000)
         with pytest.raises(ConnectionClosedError) as told:
-            bad.recv(10)
+            bad.recv(PATIENCE)
         assert told.value.rcvd is not None
         assert told.value.rcvd.code == 1009
         good.send('{"type":"ping","timestamp":1}')
-        assert good.recv(10) == '{"type":"pong","timestamp":1}'
+        assert good.recv(PATIENCE) == '{"type":"pong","timestamp":1}'
 
 
 def test_a_request_that_is_no_http_is_answered_with_400(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as raw:
         raw.sendall(b"\x00\x01\x02 nonsense\r\n\r\n")
         assert raw.recv(1000).startswith(b"HTTP/1.1 400")
 
@@ -238,7 +238,7 @@ def test_the_token_is_in_no_answer_and_no_log(
     begin(tracker, 1)
     caplog.set_level(logging.DEBUG)
     with ws(server) as socket:
-        told = [str(socket.recv(10))]
+        told = [str(socket.recv(PATIENCE))]
     for method, path in CALLS:
         told.append(api.request(method, path, params={"token": server.token}).text)
     told += [repr(server), ask("GET", server.url).text, caplog.text.replace(server.link, "")]

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from server_support import SPEC_UPLOAD, until
+from server_support import SPEC_UPLOAD, hold, until
 
 from pan115kit import Pan115Client, UploadStatus
 from pan115kit.errors import AccountBlockedError
@@ -37,13 +37,14 @@ def now(live: httpx.Client, job_id: str) -> dict[str, Any]:
 
 def reach(live: httpx.Client, job_id: str, *statuses: str) -> dict[str, Any]:
     found: dict[str, Any] = until(
-        lambda: now(live, job_id) if now(live, job_id)["status"] in statuses else None, f"{job_id} to be {statuses}"
+        lambda: (one := now(live, job_id))["status"] in statuses and one, f"{job_id} to be {statuses}"
     )
     return found
 
 
 def test_a_file_is_uploaded_paused_and_resumed(live: httpx.Client, files: Path, client: Pan115Client) -> None:
     """The whole way by REST: start, pause inside, go on, and the drive has the file."""
+    hold(client.local_sandbox, after=2)
     path = make(files)
     upload = started(live, path)
     assert set(upload) >= SPEC_UPLOAD
@@ -53,6 +54,7 @@ def test_a_file_is_uploaded_paused_and_resumed(live: httpx.Client, files: Path, 
     assert (paused.status_code, paused.json()["upload"]["job_id"]) == (200, job_id)
     stopped = reach(live, job_id, "paused")
     assert 0 < stopped["percentage"] < 100
+    client.local_sandbox.clear_faults()
     assert live.post(f"api/upload/{job_id}/resume").status_code == 200
     ended = reach(live, job_id, "success", "failed")
     assert (ended["status"], ended["percentage"], ended["eta_seconds"]) == ("success", 100.0, 0.0)
@@ -62,11 +64,13 @@ def test_a_file_is_uploaded_paused_and_resumed(live: httpx.Client, files: Path, 
     assert (history["total"], history["history"][0]["file_id"]) == (1, ended["file_id"])
 
 
-def test_a_cancelled_upload_can_be_retried(live: httpx.Client, files: Path) -> None:
+def test_a_cancelled_upload_can_be_retried(live: httpx.Client, files: Path, client: Pan115Client) -> None:
+    hold(client.local_sandbox, after=1)
     job_id = started(live, make(files))["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 1)
     assert live.post(f"api/upload/{job_id}/cancel").status_code == 200
     reach(live, job_id, "cancelled")
+    client.local_sandbox.clear_faults()
     assert live.post(f"api/upload/{job_id}/retry").status_code == 200
     assert reach(live, job_id, "success", "failed")["status"] == "success"
 
@@ -80,7 +84,8 @@ def test_commands_that_make_no_sense_are_409(live: httpx.Client, files: Path) ->
         assert (answer.status_code, set(answer.json())) == (409, {"detail"}), command
 
 
-def test_all_are_commanded_at_once(live: httpx.Client, files: Path) -> None:
+def test_all_are_commanded_at_once(live: httpx.Client, files: Path, client: Pan115Client) -> None:
+    hold(client.local_sandbox)
     jobs = [started(live, make(files, f"{number}.bin"))["job_id"] for number in range(4)]
     assert live.post("api/upload/all/pause").json()["count"] == 4
     for job_id in jobs:
@@ -187,11 +192,13 @@ def test_a_body_that_is_no_json_is_422(live: httpx.Client) -> None:
 
 def test_an_unfinished_session_goes_on(live: httpx.Client, files: Path, client: Pan115Client) -> None:
     """What an earlier run left is resumed by its id."""
+    hold(client.local_sandbox, after=2)
     path = make(files)
     job_id = started(live, path)["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 2)
     client.parts[0].leave(job_id)
     reach(live, job_id, "cancelled")
+    client.local_sandbox.clear_faults()
     (session,) = live.get("api/upload/sessions").json()["sessions"]
     answer = live.post(f"api/upload/sessions/{session['session_id']}/resume")
     assert answer.status_code == 202
@@ -201,8 +208,9 @@ def test_an_unfinished_session_goes_on(live: httpx.Client, files: Path, client: 
     assert live.get("api/upload/sessions").json()["sessions"] == []
 
 
-def test_a_paused_uploads_session_is_not_taken_from_it(live: httpx.Client, files: Path) -> None:
+def test_a_paused_uploads_session_is_not_taken_from_it(live: httpx.Client, files: Path, client: Pan115Client) -> None:
     """Deleting or resuming it beside its upload would make two of one."""
+    hold(client.local_sandbox, after=1)
     job_id = started(live, make(files))["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 1)
     live.post(f"api/upload/{job_id}/pause")
@@ -215,6 +223,7 @@ def test_a_paused_uploads_session_is_not_taken_from_it(live: httpx.Client, files
 
 def test_a_deleted_session_leaves_nothing_at_oss(live: httpx.Client, files: Path, client: Pan115Client) -> None:
     """What was uploaded of it is aborted, not left to be paid for."""
+    hold(client.local_sandbox, after=1)
     job_id = started(live, make(files))["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 1)
     client.parts[0].leave(job_id)
@@ -239,10 +248,12 @@ def test_a_blocked_account_is_told_and_ends_with_resume_all(
 ) -> None:
     """115 blocks now and then: the page says so, and one resume must not hammer it."""
     queue = client.parts[0]
+    hold(client.local_sandbox, after=1)
     job_id = started(live, make(files))["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 1)
     live.post(f"api/upload/{job_id}/pause")
     reach(live, job_id, "paused")
+    client.local_sandbox.clear_faults()
     queue.blocked = AccountBlockedError("115 blocks the account", hint="wait")
     assert "blocks" in live.get("api/upload/about").json()["blocked"]
     assert live.post(f"api/upload/{job_id}/resume").status_code == 409
@@ -255,7 +266,8 @@ def test_an_upload_of_another_client_of_this_process_is_shown_and_left_alone(
     live: httpx.Client, files: Path, tmp_path: Path
 ) -> None:
     """The tracker is shared by all clients of a process, their queues are not."""
-    with Pan115Client.sandbox(state_dir=tmp_path / "other", bandwidth=2_000_000) as other:
+    with Pan115Client.sandbox(state_dir=tmp_path / "other") as other:
+        hold(other.local_sandbox, route="put_object")
         job_id = other.submit(make(files), "/").job_id
         reach(live, job_id, "uploading")
         assert live.post(f"api/upload/{job_id}/pause").status_code == 409

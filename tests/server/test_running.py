@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
-from server_support import QuietQueue, ask, bearer, next_data, ws
+from server_support import PATIENCE, QuietQueue, ask, bearer, next_data, until, ws
 
 from pan115kit import Pan115Client
 from pan115kit.errors import ConfigError
@@ -82,15 +83,21 @@ def test_a_notebook_shows_a_link(server: Server) -> None:
 
 def test_stopping_twice_and_the_same_port_again(start: Callable[..., Server]) -> None:
     """Restarting on the same port works at once, though old connections linger."""
-    first = start()
-    ask("GET", first.url)
-    first.stop()
-    first.stop()
-    assert not first.running
-    with pytest.raises(httpx.ConnectError):
+    for tries_left in reversed(range(5)):
+        first = start()
         ask("GET", first.url)
-    again = start(port=first.port)
-    assert ask("GET", again.url).status_code == 200
+        first.stop()
+        first.stop()
+        assert not first.running
+        with pytest.raises(httpx.ConnectError):
+            ask("GET", first.url)
+        try:
+            again = start(port=first.port)
+        except ConfigError:  # any program of this machine may be given the free port: then once more with another
+            assert tries_left
+            continue
+        assert ask("GET", again.url).status_code == 200
+        return
 
 
 def test_a_server_in_use_leaves_no_thread(tracker: ProgressTracker, store: Store) -> None:
@@ -99,13 +106,16 @@ def test_a_server_in_use_leaves_no_thread(tracker: ProgressTracker, store: Store
         next_data(socket_)
         ask("GET", f"{server.url}api/upload/about", headers=bearer(server))
     assert not [t for t in threading.enumerate() if t.name.startswith("pan115-server")]
-    assert threading.active_count() <= before
+    # those of the WebSocket client and of the pool of threads are told to end, not waited for
+    until(lambda: threading.active_count() <= before, "the last threads to end")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_neither_serves_nor_stops_its_parent(server: Server) -> None:
     """multiprocessing in a notebook must not take the page down."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # "this process is multi-threaded": that is the point
+        child = os.fork()
     if child == 0:
         server.stop()
         os._exit(0 if not server.running else 1)
@@ -181,7 +191,7 @@ def test_serve_prints_one_json_line_and_ends_on_a_signal(client: Pan115Client, w
         headers = {"authorization": f"Bearer {told['token']}"}
         assert ask("GET", f"{told['url']}api/upload/sessions", headers=headers).json() == {"sessions": []}
         child.send_signal(which)
-        rest, errors = child.communicate(timeout=20)
+        rest, errors = child.communicate(timeout=PATIENCE)
         assert (child.returncode, rest) == (0, "")
         assert "Traceback" not in errors
         assert told["token"] not in errors
@@ -200,12 +210,12 @@ def test_serve_shows_people_a_link_with_the_token_of_the_environment(client: Pan
         assert ask("GET", link).status_code == 303
     finally:
         child.terminate()
-        child.communicate(timeout=20)
+        child.communicate(timeout=PATIENCE)
 
 
 def test_serve_refuses_to_be_reached_by_others_unasked(client: Pan115Client) -> None:
     child = terminal(client, "--host", "0.0.0.0")
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=PATIENCE)
     assert child.returncode == 1
     assert "--allow-remote" in errors
 

@@ -20,6 +20,8 @@ from ..store import LeaseOwner, Store
 LOOK_INTERVAL = 1.0
 #: A sample older than this many seconds says nothing about the speed now.
 FRESH = 5.0
+#: Seconds for which an upload that nobody holds any more may be about to write down how it ended.
+PARTING = 3.0
 #: Ended uploads of other processes that stay in the list.
 KEPT_ENDED = 200
 
@@ -139,6 +141,7 @@ class OtherProcesses:
         self._next_look = 0.0
         self._running: dict[str, Elsewhere] = {}
         self._ended: dict[str, Elsewhere] = {}
+        self._parting: dict[str, float] = {}  # since when nobody holds it, though its row says that it moves
 
     @property
     def uploads(self) -> dict[str, Elsewhere]:
@@ -158,11 +161,13 @@ class OtherProcesses:
         if begun < self._next_look and not now:
             return
         self._next_look = begun + LOOK_INTERVAL
-        found, ended = await self._store.call(self._read)
+        found, ended, parting = await self._store.call(self._read)
         for job_id, entry in ended.items():
             before = self._running[job_id]
             self._ended[job_id] = Elsewhere(ended_progress(before.progress, entry), before.process)
-        self._running = found
+        self._parting = {job_id: self._parting.get(job_id, begun) for job_id in parting}
+        late = {job_id for job_id, since in self._parting.items() if begun - since < PARTING}
+        self._running = found | {job_id: self._running[job_id] for job_id in late}
         for job_id in list(self._ended)[: max(0, len(self._ended) - KEPT_ENDED)]:
             del self._ended[job_id]
         for job_id in found.keys() & self._ended.keys():
@@ -170,8 +175,8 @@ class OtherProcesses:
         # a slow disk, or very many uploads: never more than a few percent of the store's time
         self._next_look = max(self._next_look, begun + 20 * (self._clock() - begun))
 
-    def _read(self) -> tuple[dict[str, Elsewhere], dict[str, HistoryEntry]]:
-        """On the store's thread: who runs elsewhere now, and how those ended that did a moment ago."""
+    def _read(self) -> tuple[dict[str, Elsewhere], dict[str, HistoryEntry], list[str]]:
+        """On the store's thread: who runs elsewhere now, how those ended that did a moment ago, who may yet."""
         found: dict[str, Elsewhere] = {}
         for session_id, owner in self._store.leases.owners().items():
             if not is_other(owner, *self._me):
@@ -182,5 +187,12 @@ class OtherProcesses:
                 shot = running_progress(session, owner, sample, self._clock())
                 found[session.job_id] = Elsewhere(shot, f"{owner.pid}@{owner.host}")
         gone = self._running.keys() - found.keys()
+        # a session is given back a moment before its end is in the history
+        parting = [job_id for job_id in gone if self._seems_to_move(job_id)]
         entries = {job_id: self._store.history.get(job_id) for job_id in gone}
-        return found, {job_id: entry for job_id, entry in entries.items() if entry is not None}
+        ended = {job_id: entry for job_id, entry in entries.items() if entry is not None}
+        return found, ended, [job_id for job_id in parting if job_id not in ended]
+
+    def _seems_to_move(self, job_id: str) -> bool:
+        session = self._store.sessions.get(self._running[job_id].progress.session_id)
+        return session is not None and session.job_id == job_id and session.status.is_active

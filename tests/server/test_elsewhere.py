@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from server_support import http, next_data, until, ws
 
 from pan115kit import Pan115Client
 from pan115kit.config import KIB
-from pan115kit.models import Phase, Sample, UploadSession, UploadStatus
-from pan115kit.server.elsewhere import FRESH, OtherProcesses, is_other, running_progress
+from pan115kit.models import HistoryEntry, Phase, Sample, UploadSession, UploadStatus
+from pan115kit.server.elsewhere import FRESH, PARTING, OtherProcesses, is_other, running_progress
 from pan115kit.store import LeaseOwner, Store
 
 OWNER = LeaseOwner(4711, "laptop", "job", 100.0)
@@ -87,6 +87,68 @@ def test_own_sessions_and_dead_ones_are_not_shown(store: Store) -> None:
     store.sessions.save(row())
     assert store.leases.acquire("session", "job")
     others = OtherProcesses(store, lambda job_id: False)
+    asyncio.run(others.look())
+    assert others.uploads == {}
+
+
+class Stranger(OtherProcesses):
+    """One who takes the leases of this process for another's."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        super().__init__(store, lambda job_id: False, clock=clock)
+        self._me = -1, "elsewhere"
+
+
+def ended(job_id: str = "job") -> HistoryEntry:
+    return HistoryEntry(
+        job_id, "/data/a.bin", "a.bin", 1000, "AB", "/", UploadStatus.SUCCESS, False, 1000, False, 0, 1.0, 2.0, 1.0,
+        "42", "pick", None,
+    )  # fmt: skip
+
+
+def test_an_upload_seen_between_giving_back_its_session_and_writing_its_end_does_not_get_lost(store: Store) -> None:
+    """Its page would lose it at 99 %, and never say that it arrived."""
+    now = [1000.0]
+    others = Stranger(store, lambda: now[0])
+
+    def look() -> list[str]:
+        now[0] += 1.0
+        asyncio.run(others.look())
+        return [str(one.progress.status) for one in others.uploads.values()]
+
+    store.sessions.save(row())
+    assert store.leases.acquire("session", "job")
+    assert look() == ["uploading"]
+    store.leases.release("session", "job")
+    assert look() == ["uploading"]
+    store.history.add(ended(), closes="session")
+    assert look() == ["success"]
+
+
+def test_one_that_died_is_not_waited_for_long(store: Store) -> None:
+    """Nobody will ever write how it ended."""
+    now = [1000.0]
+    others = Stranger(store, lambda: now[0])
+    store.sessions.save(row())
+    assert store.leases.acquire("session", "job")
+    asyncio.run(others.look())
+    store.leases.release("session", "job")
+    for seconds, shown in ((1.0, True), (1.0, True), (PARTING, False)):
+        now[0] += seconds
+        asyncio.run(others.look())
+        assert bool(others.uploads) is shown
+
+
+def test_one_that_was_paused_is_gone_at_once(store: Store) -> None:
+    """It does not move, and says so itself."""
+    now = [1000.0]
+    others = Stranger(store, lambda: now[0])
+    store.sessions.save(row())
+    assert store.leases.acquire("session", "job")
+    asyncio.run(others.look())
+    store.leases.release("session", "job")
+    store.sessions.update("session", status=UploadStatus.PAUSED)
+    now[0] += 1.0
     asyncio.run(others.look())
     assert others.uploads == {}
 

@@ -104,7 +104,7 @@ class UploadConfig:
         sequential: Initiate multipart uploads with OSS's ``sequential`` flag.  115 refuses files sent without it
             (callback code 10002); False is for plain OSS only.
         retries: Tries after the first for a call whose error says a retry helps.
-        retry_base: Seconds; the wait before try ``n`` is about ``retry_base * 2**n``, with jitter.
+        retry_base: Seconds before the first retry, doubled for each further one: :meth:`retry_wait`.
         retry_cap: Longest wait between tries in seconds.
         connect_timeout: Seconds to get a connection.
         read_timeout: Seconds without a byte from the server; long, because OSS answers a part late (protocol §4.7).
@@ -182,6 +182,20 @@ class UploadConfig:
     def limits_api_by_default(self) -> bool:
         """Whether nobody named ``api_rate``: the limit spares a real 115, a local one needs none."""
         return isinstance(self.api_rate, _DefaultFloat)
+
+    def retry_wait(self, retry: int, chance: float) -> float:
+        """Seconds before a call is made again: doubling, capped, the upper half of it by chance.
+
+        Args:
+            retry: 1 for the first retry.
+            chance: 0 to 1.
+
+        Example:
+            >>> config = UploadConfig(retry_base=0.5, retry_cap=30)
+            >>> [config.retry_wait(n, 1.0) for n in (1, 2, 3, 20)]
+            [0.5, 1.0, 2.0, 30.0]
+        """
+        return min(self.retry_cap, self.retry_base * 2.0 ** min(retry - 1, 60)) * (0.5 + chance / 2)
 
     @classmethod
     def from_environment(cls, **given: Any) -> Self:

@@ -47,22 +47,6 @@ class Timing:
     random: Callable[[], float] = random.random
 
 
-def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
-    """Seconds before try ``attempt + 1``: doubling, capped, the upper half of it by chance.
-
-    Args:
-        attempt: Tries so far that are being repeated, from 0.
-        base: Seconds.
-        cap: Seconds.
-        chance: 0 to 1.
-
-    Example:
-        >>> [backoff(n, base=0.5, cap=30, chance=1) for n in (0, 1, 2, 20)]
-        [0.5, 1.0, 2.0, 30.0]
-    """
-    return min(cap, base * 2.0 ** min(attempt, 60)) * (0.5 + chance / 2)
-
-
 def may_have_arrived(error: Pan115Error) -> bool:
     """Whether the request may have been carried out although no (whole) answer came.
 
@@ -295,8 +279,7 @@ class ApiClient:
             await client.aclose()
 
     def _pause(self, tries: int) -> float:
-        config = self.config
-        return backoff(tries, base=config.retry_base, cap=config.retry_cap, chance=self.timing.random())
+        return self.config.retry_wait(tries + 1, self.timing.random())
 
     async def _turn(self) -> None:
         """Wait until this call may go."""

@@ -6,7 +6,7 @@ No I/O and no clock: everything is an argument, so properties can test it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..config import MAX_PART_SIZE, MAX_PARTS, MIB, MIN_PART_SIZE
@@ -185,14 +185,3 @@ def remedy_for(error: Pan115Error) -> Remedy:
             return Remedy.ASK
         case _:
             return Remedy.ASK if error.retryable else Remedy.GIVE_UP
-
-
-def backoff(attempt: int, base: float, cap: float, random: Callable[[], float]) -> float:
-    """Seconds before try ``attempt`` (1 is the first retry): exponential, with jitter over its upper half.
-
-    Example:
-        >>> [backoff(n, 0.5, 30.0, lambda: 1.0) for n in (1, 2, 3, 10)]
-        [0.5, 1.0, 2.0, 30.0]
-    """
-    ceiling = min(cap, base * 2.0 ** min(attempt - 1, 60))
-    return ceiling * (0.5 + 0.5 * random())

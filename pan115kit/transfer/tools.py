@@ -19,7 +19,6 @@ from ..oss.bucket import OssBucket
 from ..oss.credentials import CredentialsProvider
 from ..store import Store
 from .bandwidth import Bandwidth
-from .decide import backoff
 
 T = TypeVar("T")
 
@@ -89,7 +88,7 @@ class Tools:
 
     async def back_off(self, attempt: int) -> None:
         """Wait before try ``attempt`` of the same call."""
-        await self.sleep(backoff(attempt, self.config.retry_base, self.config.retry_cap, self.random))
+        await self.sleep(self.config.retry_wait(attempt, self.random()))
 
     async def retrying(self, call: Callable[[], Awaitable[T]], retried: Callable[[], None] = lambda: None) -> T:
         """``call`` until it works, while its errors say that a retry helps and tries are left.

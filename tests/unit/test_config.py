@@ -4,6 +4,8 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pan115kit.config import (
     GIB,
@@ -76,6 +78,16 @@ def test_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAN115_PART_SIZE", "many")
     with pytest.raises(ConfigError, match="PAN115_PART_SIZE"):
         UploadConfig.from_environment()
+
+
+@given(retry=st.integers(1, 2000), chance=st.floats(0, 1), base=st.floats(0, 10), cap=st.floats(0, 60))
+def test_waits_double_up_to_the_cap(retry: int, chance: float, base: float, cap: float) -> None:
+    """No wait is longer than the user set, none is shorter than the one before, a long outage never overflows."""
+    config = UploadConfig(retry_base=base, retry_cap=cap)
+    wait = config.retry_wait(retry, chance)
+    assert 0 <= wait <= min(cap, base * 2.0 ** min(retry - 1, 60))
+    assert wait <= config.retry_wait(retry + 1, chance)
+    assert wait >= config.retry_wait(retry, 1.0) / 2
 
 
 def test_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:

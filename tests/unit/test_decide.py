@@ -11,7 +11,6 @@ from pan115kit.transfer.decide import (
     LARGEST_GROWN_PART,
     Remedy,
     Start,
-    backoff,
     count_parts,
     grown_part_size,
     part_size_for,
@@ -122,10 +121,3 @@ def test_same_part_wants_number_size_and_content() -> None:
 )
 def test_every_error_of_a_part_has_its_remedy(error: errors.Pan115Error, remedy: Remedy) -> None:
     assert remedy_for(error) is remedy
-
-
-@given(st.integers(1, 10_000), st.floats(0.01, 10), st.floats(0.01, 100), st.floats(0, 0.999))
-def test_waits_grow_to_the_cap_and_not_beyond(attempt: int, base: float, cap: float, chance: float) -> None:
-    wait = backoff(attempt, base, cap, lambda: chance)
-    assert 0 < wait <= cap
-    assert wait <= base * 2.0 ** min(attempt - 1, 60) + 1e-9

@@ -9,11 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from drive_support import CONFIG, FakeTime, Scripted115, html
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pan115kit.config import UploadConfig
-from pan115kit.drive.http import ApiClient, backoff
+from pan115kit.drive.http import ApiClient
 from pan115kit.errors import (
     AccountBlockedError,
     ConfigError,
@@ -38,14 +36,6 @@ async def call(api: ApiClient) -> dict[str, Any]:
         return await api.call("GET", URL)
     finally:
         await api.close()
-
-
-@given(attempt=st.integers(0, 2000), chance=st.floats(0, 1), base=st.floats(0, 10), cap=st.floats(0, 60))
-def test_waits_double_up_to_the_cap(attempt: int, chance: float, base: float, cap: float) -> None:
-    """No wait is longer than the user set, and a long outage never overflows."""
-    wait = backoff(attempt, base=base, cap=cap, chance=chance)
-    assert 0 <= wait <= cap
-    assert wait <= backoff(attempt + 1, base=base, cap=cap, chance=chance)
 
 
 def test_a_passing_fault_is_repeated_with_growing_waits() -> None:

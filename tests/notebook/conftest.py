@@ -31,7 +31,7 @@ def _running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def kernel(_running: Kernel) -> Kernel:
-    """A kernel with a new, slow local 115 in it, on the present ipykernel and on 6.31."""
+    """A kernel with a new local 115 in it, on the present ipykernel and on 6.31."""
     _running.forget()
     _running.run(SETUP)
     return _running
@@ -46,12 +46,26 @@ def fresh_kernel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ker
 
 
 SETUP = """
-import os, pathlib
+import asyncio, os, pathlib, threading, time
 if "client" in globals():
     client.close()
 from pan115kit import Pan115Client, UploadConfig
 config = UploadConfig(api_rate=0, part_size=200_000, multipart_threshold=200_000)
-client = Pan115Client.sandbox(config=config, bandwidth=1_000_000)
+client = Pan115Client.sandbox(config=config)
+box = client.local_sandbox
 def make(name, size):
     path = pathlib.Path(name); path.write_bytes(os.urandom(size)); return path
+def hold(after):
+    "OSS answers so many parts and no more, until box.clear_faults(): the upload stands still in its middle."
+    box.fault("upload_part", "stall", times=None, after=after)
+def tell_when(condition, word):
+    "Print word as soon as condition() holds, also while a cell blocks."
+    def look():
+        while not condition():
+            time.sleep(0.01)
+        print(word, flush=True)
+    threading.Thread(target=look, daemon=True).start()
+def blocked(job):
+    "Whether somebody sits in job.wait(): in the wait itself, where an interrupt is meant for it."
+    return bool(job.future._condition._waiters)
 """

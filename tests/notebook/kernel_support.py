@@ -14,6 +14,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
+#: Seconds to wait for what must come; only a test that fails waits so long.
+PATIENCE = 120.0
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -52,7 +54,7 @@ class Kernel:
         self._manager.start_kernel(cwd=str(self.directory), env=env)
         self.client: BlockingKernelClient = self._manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=PATIENCE)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,7 +68,7 @@ class Kernel:
     def restart(self) -> None:
         """As the front end's button does."""
         self._manager.restart_kernel(now=True)
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=PATIENCE)
 
     def shut_down(self) -> None:
         """As the front end's button does: the kernel may tidy up."""
@@ -80,13 +82,13 @@ class Kernel:
         """Begin a cell; give its id to :meth:`finish`."""
         return self.client.execute(code)
 
-    def run(self, code: str, timeout: float = 60) -> Cell:
+    def run(self, code: str, timeout: float = PATIENCE) -> Cell:
         """Run a cell; it must not fail."""
         cell = self.finish(self.start(code), timeout)
         assert cell.status == "ok", "\n".join(cell.traceback)
         return cell
 
-    def finish(self, message_id: str, timeout: float = 60) -> Cell:
+    def finish(self, message_id: str, timeout: float = PATIENCE) -> Cell:
         """Wait for a cell's end."""
         cell, begun = Cell(), time.monotonic()
         while not cell.status or cell.status == "wait":
@@ -104,12 +106,12 @@ class Kernel:
                 cell.traceback = content["traceback"]
         cell.seconds = time.monotonic() - begun
         while True:
-            reply = self.client.get_shell_msg(timeout=30)
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
             if reply["parent_header"].get("msg_id") == message_id:
                 cell.status = reply["content"]["status"]
                 return cell
 
-    def collect(self, condition: Any, timeout: float = 20) -> None:
+    def collect(self, condition: Any, timeout: float = PATIENCE) -> None:
         """Take in messages until ``condition()`` holds; the test fails if it never does."""
         end = time.monotonic() + timeout
         while not condition():
@@ -128,6 +130,10 @@ class Kernel:
         elif kind == "stream":
             self.streams.append(content["text"])
         return message
+
+    def told(self, word: str) -> bool:
+        """Whether something in the kernel has printed ``word``."""
+        return word in "".join(self.streams)
 
     def click(self, model_id: str) -> None:
         """Press a button as the front end does."""

@@ -42,7 +42,7 @@ class QuietQueue:
         return lambda what: self.told.append((name, getattr(what, "session_id", what)))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until something is so; the test fails if it never is."""
     end = time.monotonic() + seconds
     while not condition():

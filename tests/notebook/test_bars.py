@@ -179,8 +179,8 @@ def test_bars_in_a_script_end_with_the_upload(tmp_path: Path, capsys: pytest.Cap
         assert told.out == ""
         assert "电影.mkv: 100%" in told.err
         job = client.submit(path, "/again", progress="tqdm")
-        assert job.wait(20).success
-        wait_for(lambda: not [t for t in runtime.faces()._tasks if "Bars" in repr(t)])
+        assert job.wait(60).success
+        wait_for(lambda: not [t for t in list(runtime.faces()._tasks) if "Bars" in repr(t)])
         assert "Instant" in capsys.readouterr().err
 
 

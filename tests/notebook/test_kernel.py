@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from kernel_support import WIDGET, Kernel
+from kernel_support import PATIENCE, WIDGET, Kernel
 
 from pan115kit.sandbox import Sandbox
 
@@ -14,79 +14,91 @@ pytestmark = pytest.mark.kernel
 
 def test_interrupting_upload_stops_it_and_keeps_its_session(kernel: Kernel) -> None:
     """■ during ``client.upload()``: one line, no traceback, and the next run goes on from there."""
-    cell = kernel.start("client.upload(make('a.bin', 20_000_000), '/影视', progress='none')")
-    time.sleep(1.5)
-    pressed = time.monotonic()
+    kernel.run("hold(after=2)\ntell_when(lambda: box.stalled and blocked(client.jobs()[0]), 'held')")
+    cell = kernel.start("client.upload(make('a.bin', 2_000_000), '/影视', progress='none')")
+    kernel.collect(lambda: kernel.told("held"))
     kernel.interrupt()
-    done = kernel.finish(cell)
-    assert time.monotonic() - pressed < 3
+    done = kernel.finish(cell)  # which the upload alone would never be
     assert done.errors == ["UploadInterrupted"]
     assert len(done.traceback) == 1
     assert "kept" in done.traceback[0]
     assert kernel.run("print(client.jobs()[0].status, len(client.sessions()))").text.split() == ["cancelled", "1"]
 
 
-@pytest.mark.parametrize("wait", ["await job", "job.wait()"])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        # printed when the cell lets go of the loop
+        "asyncio.get_running_loop().call_soon(print, 'waiting')\nawait job",
+        "tell_when(lambda: blocked(job), 'waiting')\njob.wait()",
+    ],
+    ids=["await job", "job.wait()"],
+)
 def test_interrupting_a_wait_lets_the_upload_go_on(kernel: Kernel, wait: str) -> None:
     """■ while waiting only stops the waiting: somebody who wants his kernel back must not lose his upload."""
-    kernel.run("job = client.submit(make('a.bin', 3_000_000), '/影视')")
+    kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')")
     cell = kernel.start(wait)
-    time.sleep(0.8)
-    pressed = time.monotonic()
+    kernel.collect(lambda: kernel.told("waiting"))
     kernel.interrupt()
-    done = kernel.finish(cell)
-    assert time.monotonic() - pressed < 1.0
+    done = kernel.finish(cell)  # which the upload alone would never be
     assert len(done.traceback) == 1, done.traceback
     assert "goes on in the background" in done.traceback[0]
+    kernel.run("box.clear_faults()")
     assert kernel.run("print((await job).success)").text.strip() == "True"
 
 
 def test_the_panel_goes_on_after_its_cell_and_ends_as_a_report(kernel: Kernel) -> None:
     """The cell that shows the panel ends at once; the uploads do not."""
+    kernel.run("client.bandwidth_limit = 200_000")
     cell = kernel.run("job = client.submit(make('a.bin', 3_000_000), '/影视')\njob")
     (display,) = cell.displays
     assert WIDGET in display["data"]
     assert display["data"]["text/plain"] == "<Panel a.bin>"
     assert "a.bin" in display["data"]["text/html"]
+    kernel.collect(lambda: len(_percents(kernel)) >= 4)  # it is painted while it runs
+    assert kernel.updates == []
+    kernel.run("client.bandwidth_limit = None")
     kernel.collect(lambda: kernel.updates)
     (update,) = kernel.updates
     assert update["transient"] == display["transient"]
     assert WIDGET not in update["data"]
     assert "Uploaded" in update["data"]["text/html"]
-    shown = {s["value"].split("<b>")[1].split("%")[0] for s in _states(kernel) if "<b>" in s.get("value", "")}
-    assert len(shown) >= 4, "it was painted while it ran"
 
 
-def _states(kernel: Kernel) -> list[dict[str, str]]:
-    return [
-        c["data"]["state"]
-        for c in kernel.comms
-        if "state" in c["data"] and isinstance(c["data"]["state"].get("value", ""), str)
-    ]
+def _percents(kernel: Kernel) -> set[str]:
+    """What the panel has shown so far."""
+    values = [str(c["data"].get("state", {}).get("value", "")) for c in kernel.comms]
+    return {value.split("<b>")[1].split("%")[0] for value in values if "<b>" in value}
 
 
 def test_buttons_answer_while_nothing_runs(kernel: Kernel) -> None:
-    """Pause must work when no cell runs, on every ipykernel, within half a second."""
-    kernel.run("job = client.submit(make('a.bin', 20_000_000), '/影视')\njob")
+    """Pause must work when no cell runs, on every ipykernel, within a second."""
+
+    def press(icon: str, then: str) -> float:
+        button, pressed = kernel.button(icon), time.monotonic()
+        kernel.click(button)
+        kernel.collect(lambda: then in kernel.htmls())
+        return time.monotonic() - pressed
+
+    kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')\njob")
     kernel.collect(lambda: "Uploading" in kernel.htmls())
-    pressed = time.monotonic()
-    kernel.click(kernel.button("pause"))
-    kernel.collect(lambda: "Paused" in kernel.htmls())
-    assert time.monotonic() - pressed < 1.0
-    assert kernel.run("print(job.status)").text.strip() == "paused"
-    kernel.click(kernel.button("play"))
-    kernel.collect(lambda: "Uploading" in kernel.htmls())
+    took = []
+    while min(took, default=1.0) >= 1.0:  # a busy machine may hold one up, but not each
+        assert len(took) < 5, took
+        took.append(press("pause", "Paused"))
+        assert kernel.run("print(job.status)").text.strip() == "paused"
+        press("play", "Uploading")
     kernel.click(kernel.button("times"))
     kernel.collect(lambda: "Cancelled" in kernel.htmls())
 
 
 def test_buttons_answer_while_a_cell_waits(kernel: Kernel) -> None:
     """Pause must work while a cell awaits something, on every ipykernel, and take effect once."""
-    kernel.run("job = client.submit(make('a.bin', 20_000_000), '/影视')\njob")
+    kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')\njob")
     for icon, status in (("pause", "paused"), ("play", "uploading"), ("pause", "paused")):
         button = kernel.button(icon)  # heard twice, the second time would undo the first
         cell = kernel.start(
-            "import asyncio\nasync with asyncio.timeout(20):\n"
+            f"async with asyncio.timeout({PATIENCE / 2}):\n"
             f"    while job.status != '{status}': await asyncio.sleep(0.02)\n"
         )
         kernel.click(button)
@@ -103,12 +115,12 @@ def test_after_a_restart_the_unfinished_upload_is_on_the_panel(fresh_kernel: Ker
             "import os, pathlib\n"
             "from pan115kit import Pan115Client, UploadConfig\n"
             f"os.environ['PAN115_ECDH_PUBLIC_KEY'] = '{sandbox.ecdh_public_key}'\n"
-            "config = UploadConfig(\n"
-            "    api_rate=0, part_size=200_000, multipart_threshold=200_000, bandwidth_limit=1_000_000)\n"
+            "config = UploadConfig(api_rate=0, part_size=200_000, multipart_threshold=200_000)\n"
             f"cookie, endpoint = '{sandbox.cookie}', '{sandbox.endpoint}'\n"
             "mine = Pan115Client(cookie, endpoint=endpoint, state_dir='mine', config=config)\n"
         )
-        kernel.run(connect + "job = mine.submit(make('大文件.mkv', 4_000_000), '/影视')")
+        sandbox.fault("upload_part", "stall", times=None, after=3)
+        kernel.run(connect + "job = mine.submit(make('大文件.mkv', 2_000_000), '/影视')")
         kernel.run("import time\nwhile job.progress.uploaded_parts < 3: time.sleep(0.05)")
         kernel.restart()
         kernel.forget()
@@ -117,6 +129,7 @@ def test_after_a_restart_the_unfinished_upload_is_on_the_panel(fresh_kernel: Ker
         assert "大文件.mkv" in kernel.htmls()
         kernel.click(kernel.button("play"))
         kernel.collect(lambda: "Resumable" not in kernel.htmls() and "resumed at" in kernel.htmls())
+        sandbox.clear_faults()
         kernel.run("import asyncio\nwhile not mine.jobs(): await asyncio.sleep(0.02)")
         done = kernel.run("result = await mine.jobs()[0]\nprint(result.success, result.resumed)")
         assert done.text.split() == ["True", "True"]
@@ -134,7 +147,7 @@ def test_a_result_as_the_last_line_is_a_table(kernel: Kernel) -> None:
 def test_magics_upload_and_complete_paths(kernel: Kernel) -> None:
     """``%upload`` in a notebook, with the file's name completed by Tab."""
     kernel.run("%load_ext pan115kit\nmake('my film.mkv', 100_000); make('b.bin', 1000); make('c.bin', 1000)")
-    reply = kernel.client.complete("%upload my", 10, reply=True, timeout=30)
+    reply = kernel.client.complete("%upload my", 10, reply=True, timeout=PATIENCE)
     assert any("film.mkv" in match for match in reply["content"]["matches"])
     cell = kernel.run("%upload my\\ film.mkv --to /影视")
     assert any("/影视/my film.mkv" in d["data"].get("text/html", "") for d in cell.displays)
@@ -163,13 +176,13 @@ def test_enable_nested_loops_lets_scripts_run_in_cells(fresh_kernel: Kernel) -> 
         "import asyncio\nasync def main(name):\n    return await client.upload_file(make(name, 300_000), '/x')"
     )
     for number in range(5):
-        assert kernel.run(f"print(asyncio.run(main('{number}.bin')).success)", timeout=20).text.strip() == "True"
+        assert kernel.run(f"print(asyncio.run(main('{number}.bin')).success)").text.strip() == "True"
 
 
 def test_a_kernel_shut_down_leaves_the_truth_in_the_notebook(fresh_kernel: Kernel) -> None:
     """A notebook that says "uploading 40 %" while its kernel is gone for days would lie."""
     kernel = fresh_kernel
-    kernel.run("job = client.submit(make('a.bin', 20_000_000), '/影视')\njob")
+    kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')\njob")
     kernel.collect(lambda: "Uploading" in kernel.htmls())
     kernel.shut_down()
     kernel.collect(lambda: kernel.updates)

@@ -81,7 +81,7 @@ def test_files_patterns_folders_and_lists(tmp_path: Path, monkeypatch: pytest.Mo
         assert magics.upload("sub --to /3").total == 1
         assert magics.upload("--to /4", "a.jpg\n# b.jpg\n\n  b.jpg  \n").total == 2
         job = magics.upload("a.jpg --to /5 -b")
-        assert job.wait(20).success
+        assert job.wait(60).success
         assert len(magics.uploads()) == len(client.jobs())
         with pytest.raises(ConfigError, match="nothing to upload"):
             magics.upload("--to /6", "# nothing\n")

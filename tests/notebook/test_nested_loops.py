@@ -82,6 +82,6 @@ def test_uploads_work_with_and_without_patched_loops(tmp_path: object, patch: st
     """The kit's own loops must not be touched by a patch made before or after they began."""
     code = SCRIPT.format(patch=patch, nested=nested)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, f"{tmp_path}/a.bin"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "ignore", "-c", code, f"{tmp_path}/a.bin"], capture_output=True, text=True, timeout=240
     )
     assert done.stdout.strip() == "ok", done.stderr

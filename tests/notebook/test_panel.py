@@ -22,9 +22,9 @@ from pan115kit.store import open_store
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Pan115Client]:
-    """A client of a local 115 that is slow enough to be pressed at."""
+    """A client of a local 115; whose uploads are pressed at in their middle are held there (``hold``)."""
     config = UploadConfig(api_rate=0, part_size=200_000, multipart_threshold=200_000)
-    with Pan115Client.sandbox(config=config, state_dir=tmp_path / "state", bandwidth=2_000_000) as made:
+    with Pan115Client.sandbox(config=config, state_dir=tmp_path / "state") as made:
         yield made
 
 
@@ -35,6 +35,17 @@ def panels() -> Iterator[list[Panel]]:
     yield made
     for panel in made:
         panel.close()
+
+
+def hold(client: Pan115Client, *, after: int = 0) -> None:
+    """OSS answers ``after`` parts and no more, until ``clear_faults()``: uploads stand still in their middle."""
+    client.local_sandbox.fault("upload_part", "stall", times=None, after=after)
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Panels are painted only when the test says so, not four times a second too."""
+    monkeypatch.setattr(panel_module, "TICK", 3600.0)
 
 
 def make_file(path: Path, size: int) -> Path:
@@ -61,7 +72,8 @@ def html(panel: Panel) -> str:
 
 def test_pause_resume_and_cancel_reach_the_upload(client: Pan115Client, tmp_path: Path, panels: list[Panel]) -> None:
     """Dead buttons are the first thing a user would notice."""
-    job = client.submit(make_file(tmp_path / "a.bin", 6_000_000), "/影视")
+    hold(client, after=2)
+    job = client.submit(make_file(tmp_path / "a.bin", 2_000_000), "/影视")
     panel = job.panel()
     panels.append(panel)
     assert panel.widget is not None
@@ -86,7 +98,8 @@ def test_pause_resume_and_cancel_reach_the_upload(client: Pan115Client, tmp_path
 
 def test_buttons_for_all_and_for_one_row(client: Pan115Client, tmp_path: Path, panels: list[Panel]) -> None:
     """ "Pause all" that pauses one, or a row's button that pauses all, loses hours of upload."""
-    files = [make_file(tmp_path / f"{n}.bin", 3_000_000) for n in range(3)]
+    hold(client)
+    files = [make_file(tmp_path / f"{n}.bin", 1_000_000) for n in range(3)]
     batch = client.submit_many(files, "/备份")
     panel = batch.panel()
     panels.append(panel)
@@ -112,11 +125,13 @@ def test_what_an_earlier_run_left_has_a_resume_button(
     client: Pan115Client, tmp_path: Path, panels: list[Panel]
 ) -> None:
     """After a kernel restart the panel is where the user looks for the half-sent file."""
-    path = make_file(tmp_path / "big.mkv", 4_000_000)
+    hold(client, after=3)
+    path = make_file(tmp_path / "big.mkv", 2_000_000)
     job = client.submit(path, "/影视")
     wait_for(lambda: job.progress.uploaded_parts > 2)
     client.parts[0].leave(job.job_id)
     wait_for(lambda: job.done)
+    client.local_sandbox.clear_faults()
     later = Pan115Client(
         client.local_sandbox.cookie,
         endpoint=client.local_sandbox.endpoint,
@@ -150,7 +165,7 @@ def test_a_failed_upload_tells_its_whole_error_and_can_be_retried(
     panels.append(panel)
     assert panel.widget is not None
     with pytest.raises(Pan115Error, match="there is no file"):
-        job.wait(10)
+        job.wait(60)
     panel.refresh()
     assert "there is no file" in html(panel)
     make_file(tmp_path / "missing.iso", 1000)
@@ -209,6 +224,7 @@ def test_buttons_only_post_a_command(panels: list[Panel]) -> None:
 # -- many rows --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("still")
 @pytest.mark.parametrize("rows", [10, 100, 1000])
 def test_the_number_of_uploads_does_not_change_what_is_sent(rows: int, panels: list[Panel]) -> None:
     """A widget per file: 1,000 files would flood the server, which then drops messages of all notebooks."""
@@ -248,19 +264,22 @@ def test_every_one_of_a_thousand_uploads_can_be_reached(panels: list[Panel]) -> 
     assert "file-0001" not in html(panel)
 
 
+@pytest.mark.usefixtures("still")
 def test_unchanged_uploads_cost_no_message(panels: list[Panel]) -> None:
     """Panels stay open for days; an idle one must be silent."""
+    now = [1000.0]
     queue = QuietQueue()
     for number in range(5):
         queue.add(f"{number}", status=UploadStatus.PAUSED)
     with messages() as sent:
-        panel = Panel(queue, wall_clock=lambda: 1000.0)
+        panel = Panel(queue, clock=lambda: now[0], wall_clock=lambda: now[0])
         panels.append(panel)
         assert panel.widget is not None
         panel.refresh()
         del sent[:]
-        panel.refresh()
-        panel.refresh()
+        for _ in range(2):
+            now[0] += 86_400.0
+            panel.refresh()
         assert sent == []
 
 
@@ -353,10 +372,10 @@ def test_at_the_end_a_report_takes_the_panels_place(panels: list[Panel], monkeyp
     handle = Handle()
     panel._handles.append(handle)
     assert panel.widget is not None
-    with messages() as sent:
+    with messages():
         queue.recorders["file-0000.bin"].status(UploadStatus.SUCCESS, file_id="4711")
-        wait_for(lambda: panel.frozen)
-        assert sent is not None
+        wait_for(lambda: handle.bundles)  # it is frozen a moment before it says so
+    assert panel.frozen
     (bundle,) = handle.bundles
     assert set(bundle) == {"text/plain", "text/html"}
     assert "4711" in bundle["text/html"]
@@ -458,7 +477,8 @@ def test_a_panel_outlives_its_store(tmp_path: Path, panels: list[Panel]) -> None
 
 def test_closing_the_client_ends_its_panels(client: Pan115Client, tmp_path: Path) -> None:
     """A painter that goes on after its client is closed is a thread that never rests."""
-    job = client.submit(make_file(tmp_path / "a.bin", 5_000_000), "/影视")
+    hold(client, after=1)
+    job = client.submit(make_file(tmp_path / "a.bin", 1_000_000), "/影视")
     panel, everything = job.panel(), client.panel()
     assert panel.widget is not None
     assert everything.widget is not None

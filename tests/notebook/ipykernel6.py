@@ -1,4 +1,4 @@
-"""A second environment beside the present one, which differs only in its ipykernel: in 6.31 clicks wait for the cell.
+"""A second environment beside the present one, which differs only in its ipykernel: 6.31 takes messages one by one.
 
 Run as ``python tests/notebook/ipykernel6.py DIRECTORY`` it makes the environment; it is cheap, because everything but
 ipykernel comes from the present one.

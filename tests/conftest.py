@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,10 @@ def _no_leaks() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in list(runtime._threads.values()):
-        left = [task for task in _tasks(thread) if not task.done()]
+        left, deadline = _tasks(thread), time.monotonic() + 20
+        while left and time.monotonic() < deadline:  # some are just about to end
+            time.sleep(0.01)
+            left = _tasks(thread)
         assert not left, f"tasks left on {thread.name}: {left}"
     runtime.shutdown()
     late = [t for t in threading.enumerate() if t not in before and not _ends(t)]
@@ -51,12 +55,12 @@ def _no_leaks() -> Iterator[None]:
 def _tasks(thread: runtime.LoopThread) -> set[object]:
     import asyncio
 
-    return set(asyncio.all_tasks(thread.loop)) if thread.alive else set()
+    return set(asyncio.all_tasks(thread.loop)) if thread.alive else set()  # those that are not done
 
 
 def _ends(thread: threading.Thread) -> bool:
     """Some threads are just about to end; those of the pool that reads files wait for the next file."""
     if thread.name.startswith("pan115kit-file"):
         return True
-    thread.join(2)
+    thread.join(20)
     return not thread.is_alive()

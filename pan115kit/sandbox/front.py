@@ -212,9 +212,12 @@ class Front:
         mark = faults.releases
         faults.stalled += 1
         try:
-            while faults.releases == mark:
+            while True:
+                # asked first: what its client has given up is not carried out when the others are released
                 if self._closing.is_set() or call.client_gone():
                     raise ConnectionGone
+                if faults.releases != mark:
+                    return
                 await asyncio.sleep(_STALL_STEP)
         finally:
             faults.stalled -= 1

@@ -172,6 +172,7 @@ class UploadQueue(QueueCommands):
 
     async def _ended(self, job: Job, status: UploadStatus, outcome: UploadResult | BaseException) -> None:
         await self._books.history(job, status, outcome)
+        self._renew(job)  # before the status says that it has ended: who sees that must not get the old outcome
         if isinstance(outcome, UploadResult):
             job.recorder.status(status, file_id=outcome.file_id)
         else:
@@ -182,8 +183,7 @@ class UploadQueue(QueueCommands):
 
     def _tell(self, job: Job, status: UploadStatus, outcome: UploadResult | BaseException) -> None:
         """Whoever waits for the job hears how it ended."""
-        if job.future.done():  # it was held by a block, which its waiters were told
-            job.future = new_future()
+        self._renew(job)
         if isinstance(outcome, UploadResult):
             job.future.set_result(outcome)
             return
@@ -191,6 +191,10 @@ class UploadQueue(QueueCommands):
         if job.status is not status:
             job.recorder.status(status, error_message=told(outcome))
         job.future.set_exception(outcome)
+
+    def _renew(self, job: Job) -> None:
+        if job.future.done():  # it was held by a block, which its waiters were told
+            job.future = new_future()
 
     # -- commands ----------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ class Forge:
     """The process that forks uploaders (see forge.py)."""
 
     def __init__(self, stage: Stage, journal_mode: str) -> None:
+        self._stage = stage
         environment = os.environ | {
             "PAN115_ENDPOINT": stage.box.endpoint,
             "PAN115_COOKIE": stage.box.cookie,
@@ -38,14 +39,18 @@ class Forge:
             [sys.executable, str(FORGE)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def upload(self, path: Path, *, point: int | None = None, after: float | None = None) -> dict[str, Any]:
-        """One uploader's life."""
+    def upload(
+        self, path: Path, *, point: tuple[str, int] | None = None, after: float | None = None
+    ) -> dict[str, Any]:
+        """One uploader's life, until OSS is through with what it has sent."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"path": str(path), "target": "/x", "point": point, "after": after}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        # what a dead process has left in the sockets may yet become a part: not beside its successor's first steps
+        self._stage.wait_ended()
         return answer
 
     def close(self) -> None:
@@ -53,7 +58,7 @@ class Forge:
         assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait(10)
+        self._process.wait(120)
 
 
 @contextmanager

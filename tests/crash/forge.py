@@ -2,17 +2,16 @@
 
 It reads one JSON order a line on stdin and answers one JSON line on stdout.  An order is::
 
-    {"path": …, "target": …, "point": n or null, "after": seconds or null}
+    {"path": …, "target": …, "point": [name, n] or null, "after": seconds or null}
 
-``point``: the uploader sends itself SIGKILL at the n-th point of its run, where every store write and every HTTP
-exchange has two points: before it, and after it (the write is committed, the answer is there) but before anybody
-knows.  ``after``: the forge kills it after so many seconds.  Neither: it runs to its end.
+``point``: the uploader sends itself SIGKILL at the n-th point of that name in its run, where every store write and
+every HTTP exchange has two points: before it, and after it (the write is committed, the answer is there) but before
+anybody knows.  ``after``: the forge kills it after so many seconds.  Neither: it runs to its end.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import os
 import select
@@ -28,19 +27,21 @@ import httpx
 
 from pan115kit import Pan115Client, Pan115Error
 from pan115kit.store.database import Database
+from pan115kit.transfer import queue
 
 ssl.create_default_context = functools.cache(ssl.create_default_context)  # type: ignore[assignment]
 ssl.create_default_context()
 
 
-def install(fatal: int | None, points: itertools.count[int], reached: list[str]) -> None:
+def install(fatal: list[Any] | None, reached: list[str]) -> None:
     """Count the points of a run, and die at one of them."""
+    queue.SAMPLE_INTERVAL = 3600.0  # on a slow machine a run would have more samples, and so more points
     lock = threading.Lock()
 
     def point(name: str) -> None:
         with lock:
             reached.append(name)
-            if next(points) == fatal:
+            if fatal == [name, reached.count(name)]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     write, send = Database.write, httpx.AsyncClient.send
@@ -64,11 +65,11 @@ def install(fatal: int | None, points: itertools.count[int], reached: list[str])
 def upload(order: dict[str, Any], tell: int) -> None:
     """In the child: one upload; its result goes through the pipe ``tell``."""
     reached: list[str] = []
-    install(order.get("point"), itertools.count(1), reached)
+    install(order.get("point"), reached)
     with Pan115Client() as client:
         job = client.submit(order["path"], order["target"])
         try:
-            told = job.wait(60).to_dict()
+            told = job.wait(120).to_dict()
         except Pan115Error as error:
             told = job.failure(error).to_dict()
     os.write(tell, json.dumps({"result": told, "points": reached}).encode())

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pan115kit.models import FileIdentity, HistoryEntry, Part, Phase, Sample, UploadSession, UploadStatus
-from pan115kit.store import Store, database
+from pan115kit.store import Store, database, opening
 from pan115kit.store.database import Database
 
 SESSION = UploadSession("one", "/a/b.bin", "b.bin", 10**9, part_size=10, total_parts=10_000, upload_id="UP")
@@ -23,6 +23,11 @@ ENTRY = HistoryEntry(
 def part(number: int) -> Part:
     """A part whose every field follows from its number, so that a torn one would be seen."""
     return Part(number, 10 + number, f"{number:032X}", number * 0x9E3779B97F4A7C15 % 2**64)
+
+
+def _wait_for_the_lock() -> None:
+    """Eight at once on a slow disk: SQLite lets them in without order, and one may wait longer than users would."""
+    opening.BUSY_TIMEOUT = 120.0
 
 
 def write_parts(directory: Path, mode: str, first: int, acknowledged: Connection) -> None:
@@ -39,6 +44,7 @@ def write_parts(directory: Path, mode: str, first: int, acknowledged: Connection
 
 def write_own_session(directory: Path, name: str, count: int, go: Connection) -> None:
     """One of several processes on one directory: a session of its own, part by part."""
+    _wait_for_the_lock()
     go.recv()
     with Store(directory) as store:
         store.sessions.save(UploadSession(name, "/a", "a", 1, upload_id="UP"))
@@ -49,6 +55,7 @@ def write_own_session(directory: Path, name: str, count: int, go: Connection) ->
 
 def work_in_turns(directory: Path, turns: int, go: Connection) -> None:
     """Take the same session again and again; while it is held nobody else may be in it."""
+    _wait_for_the_lock()
     together = held = 0
     with Store(directory) as store:
         go.send("ready")
@@ -79,6 +86,7 @@ def hold_for_ever(directory: Path, go: Connection) -> None:
 
 def try_once(directory: Path, go: Connection) -> None:
     """Say whether the session could be had, and keep it until told to end."""
+    _wait_for_the_lock()
     with Store(directory) as store:
         go.send("ready")
         go.recv()
@@ -88,6 +96,7 @@ def try_once(directory: Path, go: Connection) -> None:
 
 def open_together(directory: Path, go: Connection) -> None:
     """Open a store when told and say what it had to say."""
+    _wait_for_the_lock()
     go.send("ready")
     go.recv()
     with Store(directory) as store:

@@ -43,11 +43,11 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, and make sure that this is what ended it."""
         self.process.kill()
-        self.process.join(60)
+        self.process.join(120)
         assert self.process.exitcode == -signal.SIGKILL
 
     def end(self) -> None:
-        self.process.join(60)
+        self.process.join(120)
         assert self.process.exitcode == 0
 
 
@@ -59,7 +59,7 @@ def processes(count: int, target: Callable[..., None], *arguments: object) -> It
     finally:
         for one in started:
             one.process.kill()
-            one.process.join(60)
+            one.process.join(120)
             one.pipe.close()
 
 
@@ -125,7 +125,7 @@ def test_killed_at_every_commit_there_is(tmp_path: Path, mode: str, moment: str)
         directory = tmp_path / f"{fatal}"
         with processes(1, workers.die_at_commit, directory, mode, fatal, moment) as [writer]:
             acknowledged = list(writer.everything_said())
-            writer.process.join(60)
+            writer.process.join(120)
             assert writer.process.exitcode == -signal.SIGKILL
         assert acknowledged == names[: max(fatal - 3, 0)]
         done = names[: max(fatal - 3, 0) + (moment == "after" and fatal >= 3)]

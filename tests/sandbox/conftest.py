@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,13 @@ def _certificates_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard() -> None:
+    """A shell's background job ignores SIGINT, and so do its children: the tests of Ctrl-C would wait for ever."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

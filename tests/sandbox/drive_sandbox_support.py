@@ -15,7 +15,7 @@ from pan115kit.drive import Drive, FileClaim, Instant, NeedsUpload, make_drive
 from pan115kit.sandbox import Sandbox
 
 T = TypeVar("T")
-CONFIG = UploadConfig(api_rate=0, retries=2, retry_base=0.01, retry_cap=0.05, connect_timeout=5, read_timeout=20)
+CONFIG = UploadConfig(api_rate=0, retries=2, retry_base=0.01, retry_cap=0.05, connect_timeout=120, read_timeout=120)
 SMALL = b"hello 115"
 LARGE = os.urandom(2 << 20)
 

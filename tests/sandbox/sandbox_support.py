@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -36,7 +37,7 @@ class OpenPeer:
     """The Open API route as a client writes it by hand."""
 
     sandbox: Sandbox
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=20))
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=120))
     token: str = ""
 
     def __enter__(self) -> OpenPeer:
@@ -119,7 +120,7 @@ class CookiePeer:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self.http = httpx.Client(trust_env=False, timeout=20, headers={"Cookie": sandbox.cookie})
+        self.http = httpx.Client(trust_env=False, timeout=120, headers={"Cookie": sandbox.cookie})
         self.cipher = ClientCipher(bytes.fromhex(sandbox.ecdh_public_key))
         self.app_version = "36.2.28"
         self.user: dict[str, Any] = {}
@@ -188,6 +189,14 @@ def signed_headers(
     digest = hmac.digest(keys["AccessKeySecret"].encode(), f"{text}\n{oss}{resource}".encode(), "sha1")
     headers["authorization"] = f"OSS {keys['AccessKeyId']}:{base64.b64encode(digest).decode()}"
     return headers
+
+
+def eventually(check: Callable[[], object]) -> None:
+    """Look again until ``check`` holds."""
+    deadline = time.monotonic() + 120
+    while not check():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
 
 
 def random_bytes(size: int) -> bytes:

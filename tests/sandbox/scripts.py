@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from upload_support import PART, Stage
+from upload_support import PART, PATIENCE, Stage
 
 #: What every script begins with: a file, a client of the sandbox (told by the environment), nothing else.
 _HEAD = """
@@ -39,7 +39,7 @@ def start(stage: Stage, script: str, *arguments: str | Path, options: tuple[str,
     """Run ``script``; its first argument is what it uploads."""
     place = stage.folder / "script.py"
     place.write_text(_HEAD + textwrap.dedent(script), encoding="utf-8")
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-W", "always", *options, str(place), *map(str, arguments)],
         env=environment(stage),
         stdin=subprocess.PIPE,
@@ -49,9 +49,11 @@ def start(stage: Stage, script: str, *arguments: str | Path, options: tuple[str,
         text=True,
         encoding="utf-8",
     )
+    stage.processes.append(process)
+    return process
 
 
-def finish(process: subprocess.Popen[str], *, seconds: float = 60.0) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], *, seconds: float = PATIENCE) -> tuple[int, str, str]:
     """Wait for its end; return code, stdout, stderr.  A script that hangs is killed and fails the test."""
     try:
         out, err = process.communicate(timeout=seconds)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from scripts import environment
-from upload_support import PART, Stage, content, until
+from upload_support import PART, PATIENCE, Stage, content, until
 
 from pan115kit import cli
 
@@ -40,15 +40,18 @@ def run(stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 def _process(stage: Stage, *arguments: str | bytes | Path, **more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-W", "always", "-m", "pan115kit", *arguments],
         env=environment(stage, **more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        pipesize=4096,  # what is not read soon makes it wait
         text=True,
         encoding="utf-8",
         errors="surrogateescape",
     )
+    stage.processes.append(process)
+    return process
 
 
 # -- upload ------------------------------------------------------------------------------------------------------
@@ -203,7 +206,7 @@ def test_odd_names_through_a_real_shell_interface(stage: Stage) -> None:
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(content(PART, len(name)))
     paths = [os.fsencode(folder) + b"/" + name for name in ODD]
     process = _process(stage, "upload", "--to", "/odd", "--json", "--no-progress", "--", *paths)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     objects = {one["file_name"]: one for one in map(json.loads, out.splitlines())}
     assert process.returncode == 1
     assert "Traceback" not in err
@@ -212,10 +215,10 @@ def test_odd_names_through_a_real_shell_interface(stage: Stage) -> None:
     assert {file.name for file in stage.box.files()} == good
     for arguments in (["history"], ["history", "--json"]):
         process = _process(stage, *arguments)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, err) == (0, ""), arguments
     process = _process(stage, "upload", "--to", "/again", "--", *paths)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "Traceback" not in err
 
@@ -228,13 +231,13 @@ def test_told_to_stop(stage: Stage, how: signal.Signals) -> None:
     process = _process(stage, "upload", path, "--to", "/x", "--no-progress")
     stage.wait_held("upload_part", 5)
     process.send_signal(how)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert err.strip() == "Stopped; sessions are kept: run it again to go on."
-    until(lambda: all(record.seconds for record in stage.box.requests))
+    stage.wait_ended()
     stage.go_on()
     process = _process(stage, "upload", path, "--to", "/x", "--no-progress", "--json")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     told = json.loads(out)
     assert (process.returncode, told["resumed"], told["bytes_sent"]) == (0, True, path.stat().st_size - 4 * PART)
     stage.assert_arrived(path, "/x/film.mkv")
@@ -253,7 +256,7 @@ def test_reader_that_goes_away(stage: Stage) -> None:
     process.stdout.close()
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
-    process.wait(30)
+    process.wait(PATIENCE)
 
 
 # -- sessions and history ----------------------------------------------------------------------------------------
@@ -268,7 +271,7 @@ def test_sessions_are_listed_and_cleaned(stage: Stage, run: Run, capsys: pytest.
     stage.wait_held("upload_part", 5)
     client.close()
     assert job.done
-    until(lambda: all(record.seconds for record in stage.box.requests))
+    stage.wait_ended()
     stage.go_on()
     code, objects, _ = run("sessions", "--json")
     assert code == 0

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from upload_support import PART, Stage, until
+from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import (
     AccountBlockedError,
@@ -28,8 +29,11 @@ from pan115kit import (
     UploadStatus,
     runtime,
 )
+from pan115kit.sandbox.bucket import operation
+from pan115kit.sandbox.faults import Fault, FaultKind
+from pan115kit.sandbox.front import locate
 
-#: One stalled socket costs a case so many seconds.
+#: Seconds after which a client gives up a request that hangs.
 READ_TIMEOUT = 0.5
 
 COOKIE = ("uploadinfo", "getid", "add_path", "initupload", "getuploadinfo", "gettoken")
@@ -124,13 +128,43 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def _no_leaks() -> Iterator[None]:
     """As everywhere, but for the sandbox, which stays and has worker threads of its own."""
     yield
-    left = [task for thread in runtime._threads.values() for task in asyncio.all_tasks(thread.loop)]
+    until(lambda: not [t for thread in runtime._threads.values() for t in asyncio.all_tasks(thread.loop)], "tasks")
     runtime.shutdown()
-    assert not left
+
+
+GiveUp = Callable[[Stage, Fault], None]
+
+
+@pytest.fixture
+def give_up(monkeypatch: pytest.MonkeyPatch) -> GiveUp:
+    """Let clients wait only :data:`READ_TIMEOUT` for the request that a fault holds.
+
+    For all others they have patience: on a busy machine one that was merely slow would be made twice.
+    """
+
+    def install(stage: Stage, fault: Fault) -> None:
+        assert stage.box._server is not None
+        front, send = stage.box._server._front, httpx.AsyncClient.send
+        assert front is not None
+
+        def route(request: httpx.Request) -> str:
+            host, path, query = request.headers["host"], request.url.path, dict(request.url.params)
+            place = locate(host, path, request.headers, query)
+            return operation(request.method, place[1], query) if place else front._find(request.method, path)[0]
+
+        async def impatient(self: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+            if fault.left and not fault.after and route(request) == fault.route:
+                request.extensions["timeout"] |= {"read": READ_TIMEOUT, "write": READ_TIMEOUT}
+            return await send(self, request, **options)
+
+        if fault.kind is FaultKind.STALL:
+            monkeypatch.setattr(httpx.AsyncClient, "send", impatient)
+
+    return install
 
 
 def _client(stage: Stage, case: Case, state: Path) -> Pan115Client:
-    return stage.client(case.account, state_dir=state, read_timeout=READ_TIMEOUT, retries=10)
+    return stage.client(case.account, state_dir=state, retries=10)
 
 
 def _sizes(kind: str) -> int:
@@ -138,7 +172,7 @@ def _sizes(kind: str) -> int:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_upload_survives(shared: Stage, case: Case, tmp_path: Path) -> None:
+def test_upload_survives(shared: Stage, case: Case, tmp_path: Path, give_up: GiveUp) -> None:
     """What a user loses if it fails: the file, or the trust that it is there."""
     stage, number = shared, CASES.index(case)
     path = stage.file(f"{number}.bin", _sizes(case.kind), seed=number)
@@ -148,12 +182,12 @@ def test_upload_survives(shared: Stage, case: Case, tmp_path: Path) -> None:
     stage.box.clear_requests()
     client = _client(stage, case, tmp_path / "state")
     kind, details = (FAULTS | OSS_FAULTS | CALLBACK_FAULTS)[case.fault]
-    stage.box.fault(case.route, kind, after=case.after, **details)
+    give_up(stage, stage.box.fault(case.route, kind, after=case.after, **details))
     job = client.submit(path, folder)
     try:
         outcome: Pan115Error | None = None
         try:
-            job.wait(60)
+            job.wait(PATIENCE)
         except Pan115Error as error:
             outcome = error
         assert stage.box.count(case.route) > case.after, "the fault was not met"
@@ -179,8 +213,8 @@ def _begin(stage: Stage, case: Case, path: Path, folder: str, state: Path) -> No
     stage.wait_held("upload_part", before + 3)
     client.close()
     with pytest.raises(UploadCancelled):
-        job.wait(30)
-    until(lambda: all(record.seconds for record in stage.box.requests))
+        job.wait(PATIENCE)
+    stage.wait_ended()
     stage.go_on()
 
 
@@ -195,7 +229,7 @@ def _is_refused(case: Case, job: UploadJob, outcome: Pan115Error | None) -> None
 def _again(client: Pan115Client, job: UploadJob) -> None:
     client.resume_all()
     job.retry()
-    assert job.wait(60).success
+    assert job.wait(PATIENCE).success
 
 
 def _arrived_once(stage: Stage, case: Case, path: Path, remote: str) -> None:
@@ -207,7 +241,7 @@ def _arrived_once(stage: Stage, case: Case, path: Path, remote: str) -> None:
 
 
 @pytest.mark.parametrize("fault", [*FAULTS])
-def test_cancel_survives_a_failing_abort(shared: Stage, fault: str, tmp_path: Path) -> None:
+def test_cancel_survives_a_failing_abort(shared: Stage, fault: str, tmp_path: Path, give_up: GiveUp) -> None:
     """The upload is cancelled at once whatever the abort does; what stays on OSS is aborted later."""
     stage, case = shared, Case("cookie", "large", "abort", fault)
     path = stage.file(f"abort {fault}.bin", 5 * PART, seed=random.Random(fault).randrange(10**6) + 1000)
@@ -217,10 +251,10 @@ def test_cancel_survives_a_failing_abort(shared: Stage, fault: str, tmp_path: Pa
     job = client.submit(path, "/abort")
     stage.wait_held("upload_part", 3)
     kind, details = FAULTS[fault]
-    stage.box.fault("abort", kind, **details)
+    give_up(stage, stage.box.fault("abort", kind, **details))
     job.cancel()
     with pytest.raises(UploadCancelled):
-        job.wait(30)
+        job.wait(PATIENCE)
     until(lambda: any(record.route == "abort" and record.seconds for record in stage.box.requests))
     client.close()
     stage.go_on()

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from scripts import finish, run, start
-from upload_support import PART, Stage, until
+from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import UploadStatus
 
@@ -78,7 +78,7 @@ def test_cancelled_awaiter_leaves_the_upload(stage: Stage) -> None:
     (job,) = client.jobs()
     assert job.status is UploadStatus.UPLOADING
     stage.go_on()
-    assert job.wait(30).success
+    assert job.wait(PATIENCE).success
 
 
 NESTED = """
@@ -156,6 +156,7 @@ def _hold_in_process(stage: Stage, script: str) -> subprocess.Popen[str]:
 
 def _goes_on(stage: Stage) -> None:
     """The session was kept; the next run sends only the rest."""
+    stage.wait_ended()
     stage.go_on()
     path = stage.folder / "local" / "film.mkv"
     client = stage.client()

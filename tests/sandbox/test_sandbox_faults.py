@@ -23,6 +23,7 @@ from sandbox_support import (
     CookiePeer,
     OpenPeer,
     callback_headers,
+    eventually,
     md5,
     random_bytes,
     said,
@@ -34,6 +35,7 @@ from sandbox_support import (
 
 from pan115kit.errors import ConfigError
 from pan115kit.sandbox import ROUTES, FaultKind, Sandbox
+from pan115kit.sandbox.call import Pacer
 
 KEY = "fedcba9876543210fedcba9876543210fedcba98"
 
@@ -60,13 +62,6 @@ def begun(peer: OpenPeer) -> tuple[str, dict[str, str]]:
 
 def stored(sandbox: Sandbox) -> list[int]:
     return [p.number for u in sandbox.uploads() for p in u.parts]
-
-
-def eventually(check: Any) -> None:
-    deadline = time.monotonic() + 10
-    while not check():
-        assert time.monotonic() < deadline, "it never happened"
-        threading.Event().wait(0.01)
 
 
 # -- kinds
@@ -105,7 +100,7 @@ def test_a_reset_is_a_tcp_rst(peer: OpenPeer, begun: tuple[str, dict[str, str]])
     peer.sandbox.fault("upload_part", "reset_before")
     host, port = peer.sandbox.endpoint.removeprefix("http://").split(":")
     head = f"PUT {url.removeprefix(peer.sandbox.endpoint)} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as line:
+    with socket.create_connection((host, int(port)), timeout=120) as line:
         line.sendall((head + "".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n").encode())
         with pytest.raises(ConnectionResetError):
             line.recv(1)
@@ -133,7 +128,7 @@ def test_a_stall_ends_with_release(
     peer.sandbox.fault("upload_part", "stall", **details)
     statuses: list[int] = []
     thread = threading.Thread(
-        target=lambda: statuses.append(httpx.put(url, content=b"x" * PART, headers=headers, timeout=30).status_code)
+        target=lambda: statuses.append(httpx.put(url, content=b"x" * PART, headers=headers, timeout=120).status_code)
     )
     thread.start()
     eventually(lambda: peer.sandbox.stalled == 1)
@@ -148,30 +143,36 @@ def test_a_stall_ends_when_the_client_leaves(peer: OpenPeer, begun: tuple[str, d
     """Stalled requests would pile up in a long-lived sandbox."""
     url, headers = begun
     peer.sandbox.fault("upload_part", "stall", when=when)
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.put(url, content=b"x" * PART, headers=headers, timeout=httpx.Timeout(5, read=0.2))
+    host, port = peer.sandbox.endpoint.removeprefix("http://").split(":")
+    head = f"PUT {url.removeprefix(peer.sandbox.endpoint)} HTTP/1.1\r\nHost: x\r\nContent-Length: {PART}\r\n"
+    with socket.create_connection((host, int(port)), timeout=120) as line:
+        line.sendall((head + "".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n").encode() + b"x" * PART)
+        eventually(lambda: peer.sandbox.stalled == 1)
     eventually(lambda: peer.sandbox.requests[-1].seconds > 0 and peer.sandbox.stalled == 0)
+    assert peer.sandbox.requests[-1].route == "upload_part"
+    assert stored(peer.sandbox) == ([1] if when == "after" else [])
 
 
-def test_the_sandbox_stops_in_the_middle_of_a_stall(begun: tuple[str, dict[str, str]], peer: OpenPeer) -> None:
+def test_the_sandbox_stops_in_the_middle_of_a_stall(
+    begun: tuple[str, dict[str, str]], peer: OpenPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A test with a stalled request would hang at its end."""
+    monkeypatch.setattr("pan115kit.sandbox.front._CLOSE_TIMEOUT", 3600)  # it is not this that ends it
     url, headers = begun
     peer.sandbox.fault("upload_part", "stall", times=None)
     failures: list[str] = []
 
     def put() -> None:
         try:
-            httpx.put(url, content=b"x" * PART, headers=headers, timeout=30)
+            httpx.put(url, content=b"x" * PART, headers=headers, timeout=3600)
         except httpx.TransportError as error:
             failures.append(type(error).__name__)
 
     thread = threading.Thread(target=put)
     thread.start()
     eventually(lambda: peer.sandbox.stalled == 1)
-    start = time.monotonic()
     peer.sandbox.stop()
     thread.join()
-    assert time.monotonic() - start < 3
     assert len(failures) == 1
 
 
@@ -320,7 +321,9 @@ def test_bandwidth_and_latency(peer: OpenPeer) -> None:
     peer.sandbox.set(bandwidth=1_000_000)
     start = time.monotonic()
     peer.bucket().put_object(KEY, bytes(400_000))
-    assert 0.3 <= time.monotonic() - start < 5
+    assert time.monotonic() - start >= 0.4
+    pacer = Pacer()
+    assert [pacer.delay(400_000, 1_000_000, now=5.0) for _ in range(2)] == pytest.approx([0.4, 0.8])  # and no more
     peer.sandbox.set(bandwidth=None, latency_ms=200)
     start = time.monotonic()
     peer.call("GET", "/open/user/info")
@@ -470,7 +473,7 @@ def test_the_command(tmp_path: Path) -> None:
 
     def end(process: subprocess.Popen[str]) -> str:
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=20)
+        rest, _ = process.communicate(timeout=120)
         assert process.returncode == 0
         return rest
 

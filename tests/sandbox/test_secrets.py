@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import traceback
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from scripts import environment
-from upload_support import PART, Stage, until
+from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import Pan115Client, Pan115Error, cli
 from pan115kit.frames import history_frame, sessions_frame
@@ -61,7 +62,11 @@ def _assert_clean(stage: Stage, shown: dict[str, str], more: set[str] | None = N
 
 
 def _files(folder: Path) -> dict[str, str]:
-    return {str(path): path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()}
+    found = {}
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # a journal of the database comes and goes
+            found[str(path)] = path.read_bytes().decode("latin-1")
+    return found
 
 
 def _told(error: BaseException) -> str:
@@ -106,7 +111,7 @@ def _provoke(stage: Stage, client: Pan115Client, route: str) -> Iterator[Pan115E
         size = 2 * PART if number == 3 else 5 * PART
         job = client.submit(stage.file(f"{route} {number}.bin", size, 100 + number), "/x")
         with pytest.raises(Pan115Error) as caught:
-            job.wait(60)
+            job.wait(PATIENCE)
         yield caught.value
         stage.go_on()
         client.resume_all()

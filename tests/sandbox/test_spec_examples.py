@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upload_support import PART, Stage, until
+from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import get_progress_manager
 from pan115kit.store import resume_manager
@@ -206,7 +206,7 @@ def test_ask_for_progress(guide: Guide, run: Runner, moment: str, capsys: pytest
     until(lambda: job.progress.uploaded_parts == 4)
     if moment == "afterwards":
         guide.stage.go_on()
-        job.wait(30)
+        job.wait(PATIENCE)
     run(guide.text(ASK_PROGRESS), {})
     shown = capsys.readouterr().out
     assert "文件名: video.mp4" in shown
@@ -215,7 +215,7 @@ def test_ask_for_progress(guide: Guide, run: Runner, moment: str, capsys: pytest
     assert f"{guide.video}: " in shown
     assert "剩余时间: " in shown
     guide.stage.go_on()
-    job.wait(30)
+    job.wait(PATIENCE)
 
 
 def test_manage_sessions(guide: Guide, run: Runner, capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,6 +226,7 @@ def test_manage_sessions(guide: Guide, run: Runner, capsys: pytest.CaptureFixtur
     guide.stage.wait_held("upload_part", 5)
     client.close()
     assert job.done
+    guide.stage.wait_ended()
     guide.stage.go_on()
     run(guide.text(MANAGE_SESSIONS), {})
     shown = capsys.readouterr().out
@@ -259,7 +260,9 @@ def test_all_of_it_as_one_script(guide: Guide, tmp_path: Path) -> None:
     body = textwrap.indent("\n".join(guide.text(example) for example in examples), "    ")
     script = tmp_path / "script.py"
     script.write_text(f"import asyncio\nasync def main():\n{body}\n    print(result)\nasyncio.run(main())\n", "utf-8")
-    done = subprocess.run([sys.executable, "-W", "always", str(script)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-W", "always", str(script)], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "状态: success" in done.stdout
     assert "⚡" not in done.stderr

@@ -247,12 +247,12 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 print("full", flush=True)
 sys.stdin.readline()
 try:
-    job.wait(30)
+    job.wait(120)
 except Exception as error:
     print(type(error).__name__)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 job.retry()
-result = job.wait(30)
+result = job.wait(120)
 print(result.success, result.resumed)
 client.close()
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from upload_support import PART, Stage, content, until
+from upload_support import PART, PATIENCE, Stage, content, until
 
 from pan115kit import FileChangedError, FileUnreadableError, Pan115Client, UploadJob
 from pan115kit.transfer.source import LocalFile
@@ -44,7 +44,7 @@ CHANGES = pytest.mark.parametrize("change", [_append, _overwrite, _replace, _tru
 
 def _refused(job: UploadJob) -> None:
     with pytest.raises((FileChangedError, FileUnreadableError)) as caught:
-        job.wait(30)
+        job.wait(PATIENCE)
     assert "film.mkv" in str(caught.value)
 
 
@@ -93,11 +93,11 @@ def test_change_within_a_small_file(stage: Stage, change: Callable[[Path], None]
     client, path = stage.client(multipart_threshold=10**9), stage.file(size=11 * PART)
     stage.hold("put_object", when="before", after_bytes=PART)
     job = client.submit(path, "/x")
-    until(lambda: any(r.route == "put_object" and r.received >= PART for r in stage.box.requests))
+    stage.wait_held("put_object")
     change(path)
     stage.go_on()
     try:
-        job.wait(30)
+        job.wait(PATIENCE)
     except (FileChangedError, FileUnreadableError):
         assert stage.box.files() == []
     else:
@@ -108,6 +108,7 @@ def test_change_within_a_small_file(stage: Stage, change: Callable[[Path], None]
 def test_change_while_hashing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hash of a file in motion belongs to no file: nothing may be asked of 115 with it."""
     client, path = stage.client(), stage.file(size=30 * PART)
+    os.utime(path, (1_700_000_000, 1_700_000_000))  # so that the change shows, however coarse the file system's clock
     feed = LocalFile.feed
 
     def changing(
@@ -136,7 +137,7 @@ def test_touch_only_costs_no_part(stage: Stage) -> None:
     path.chmod(0o600)
     stage.go_on()
     with pytest.raises(FileChangedError, match="metadata"):
-        job.wait(30)
+        job.wait(PATIENCE)
     result = client.upload(path, "/x", progress="none")
     assert result.resumed
     assert result.bytes_sent == path.stat().st_size - 6 * PART
@@ -152,8 +153,9 @@ def test_rewritten_file_with_old_name_and_size_begins_anew(stage: Stage) -> None
     stage.wait_held("upload_part", 5)
     job.pause()
     until(lambda: job.status == "paused")
+    stage.wait_ended()
     stage.go_on()
     stage.file(seed=2)  # the same path and size
     job.resume()
-    assert job.wait(30).success
+    assert job.wait(PATIENCE).success
     stage.assert_arrived(path, "/x/film.mkv")

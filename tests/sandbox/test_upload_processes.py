@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 from scripts import finish, start
-from upload_support import PART, Stage, until
+from upload_support import PART, Stage
 
 #: Eight uploaders of the same file to the same place at the same moment; each says how it went.
 EIGHT = """
@@ -44,12 +44,13 @@ def test_of_eight_processes_one_works_and_the_next_takes_over(stage: Stage) -> N
     assert stage.box.count("upload_part") == 5
     os.killpg(first.pid, signal.SIGKILL)
     assert finish(first)[0] == -signal.SIGKILL
-    until(lambda: all(record.seconds for record in stage.box.requests))
+    stage.wait_ended()
     stage.go_on()
 
     stage.hold("upload_part", after=1)
     second = start(stage, EIGHT, path)
     assert [line[1] for line in _lines(second, 7)] == ["SessionBusyError"] * 7
+    stage.wait_held("upload_part", 7)  # it has got where the fault holds it: none of the others went on
     stage.go_on()
     (line,) = _lines(second, 1)
     assert line[1:] == ["done", "True", str(path.stat().st_size - 4 * PART)]

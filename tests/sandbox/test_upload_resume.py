@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from upload_support import PART, Stage, content, until
+from upload_support import PART, PATIENCE, Stage, content, until
 
 from pan115kit import NetworkError, SessionBusyError, UploadCancelled, UploadJob, UploadStatus
 from pan115kit.store import session_id_for
@@ -24,8 +24,7 @@ def _pause_at(stage: Stage, job: UploadJob, part: int) -> None:
     stage.wait_held("upload_part", part)
     job.pause()
     until(lambda: job.status is UploadStatus.PAUSED, "paused")
-    # what lies in the sockets must not be taken for a part that arrived
-    until(lambda: all(record.seconds for record in stage.box.requests), "the cut request")
+    stage.wait_ended()
     stage.go_on()
 
 
@@ -40,7 +39,7 @@ def test_pause_and_resume_send_no_part_twice(stage: Stage, route: str) -> None:
     assert (row["status"], row["uploaded_parts"], row["file_name"]) == ("paused", 4, "film.mkv")
     assert row["progress"] == pytest.approx(100 * 4 * PART / path.stat().st_size)
     job.resume()
-    result = job.wait(30)
+    result = job.wait(PATIENCE)
     assert result.resumed
     assert stage.box.count("upload_part") == 11 + 1
     assert set(stage.parts().values()) == {1}
@@ -84,7 +83,7 @@ def test_upload_id_that_died_begins_anew(stage: Stage) -> None:
     _pause_at(stage, job, 5)
     _abort_behind_its_back(stage)
     job.resume()
-    result = job.wait(30)
+    result = job.wait(PATIENCE)
     assert result.success
     assert stage.box.count("initiate") == 2
     stage.assert_arrived(path, "/x/film.mkv")
@@ -112,7 +111,7 @@ def test_upload_id_that_dies_in_the_middle_begins_anew(stage: Stage) -> None:
     stage.wait_held("upload_part", 5)
     _abort_behind_its_back(stage)
     stage.go_on()
-    assert job.wait(30).success
+    assert job.wait(PATIENCE).success
     stage.assert_arrived(path, "/x/film.mkv")
 
 
@@ -124,7 +123,8 @@ def test_upload_that_another_client_completed_is_found(stage: Stage) -> None:
     stage.wait_held("complete")
     client.close()
     with pytest.raises(UploadCancelled):
-        job.wait(30)
+        job.wait(PATIENCE)
+    stage.wait_ended()
     stage.go_on()
     shutil.copytree(stage.state_dir, stage.folder / "copy")
     twin = stage.client(state_dir=stage.folder / "copy").upload(path, "/x", progress="none")
@@ -143,25 +143,25 @@ def test_pause_during_complete(stage: Stage, when: str) -> None:
     stage.hold("complete", when=when)
     job = client.submit(path, "/x")
     stage.wait_held("complete")
-    if when == "after":
-        until(stage.box.files)
+    assert bool(stage.box.files()) is (when == "after")
     job.pause()
     until(lambda: job.status is UploadStatus.PAUSED)
+    stage.wait_ended()
     stage.go_on()
     job.resume()
-    assert job.wait(30).success
+    assert job.wait(PATIENCE).success
     assert set(stage.parts().values()) == {1}
     stage.assert_arrived(path, "/x/film.mkv")
 
 
 def test_sandbox_that_restarts_in_the_middle(stage: Stage) -> None:
     """115 is away for a moment: the upload waits, asks what is there, and goes on."""
-    client, path = stage.client(retries=500), stage.file()
+    client, path = stage.client(retries=100_000), stage.file()
     stage.hold("upload_part", after=4)
     job = client.submit(path, "/x")
     stage.wait_held("upload_part", 5)
     stage.box.restart(0.2)
-    result = job.wait(30)
+    result = job.wait(PATIENCE)
     assert result.success
     assert result.retries >= 1
     assert min(stage.parts()) >= 5  # nothing that was there is sent again
@@ -176,7 +176,7 @@ def test_file_grown_between_runs_begins_anew_and_leaves_nothing(stage: Stage) ->
     _pause_at(stage, job, 5)
     path.write_bytes(content(12 * PART, 3))
     job.resume()
-    assert job.wait(30).success
+    assert job.wait(PATIENCE).success
     stage.assert_arrived(path, "/x/film.mkv")
 
 
@@ -194,7 +194,7 @@ def test_part_that_is_not_ours_is_not_built_upon(stage: Stage) -> None:
 
     asyncio.run(_on_engine(bucket.upload_part(left.object, left.upload_id, 5, foreign, PART)))
     job.resume()
-    assert job.wait(30).success
+    assert job.wait(PATIENCE).success
     stage.assert_arrived(path, "/x/film.mkv")
 
 
@@ -205,15 +205,18 @@ def test_sessions_of_an_earlier_run_are_listed_and_go_on(stage: Stage) -> None:
     """After a restart the user sees what was left and one call goes on with all of it."""
     first = stage.client()
     paths = [stage.file(f"{n}.mkv", seed=n) for n in range(3)]
-    stage.box.fault("upload_part", "stall", times=None, after=6)
-    jobs = [first.submit(path, "/x") for path in paths]
-    stage.wait_held("upload_part", 9)
+    jobs = []
+    for number, path in enumerate(paths, 1):
+        stage.hold("upload_part", after=2)
+        jobs.append(first.submit(path, "/x"))
+        stage.wait_held("upload_part", 3 * number, hanging=number)
     first.close()
+    stage.wait_ended()
     stage.go_on()
     assert all(isinstance(job.exception, UploadCancelled) for job in jobs)
     second = stage.client()
     assert sorted(second.sessions()["file_name"]) == ["0.mkv", "1.mkv", "2.mkv"]
-    results = [job.wait(30) for job in second.resume_unfinished()]
+    results = [job.wait(PATIENCE) for job in second.resume_unfinished()]
     assert all(result.success and result.resumed for result in results)
     for path in paths:
         stage.assert_arrived(path, f"/x/{path.name}")
@@ -230,7 +233,7 @@ def test_session_of_a_folder_id_goes_on_in_that_folder(stage: Stage) -> None:
     client.close()
     again = stage.client()
     session = again.sessions().iloc[0]
-    assert again.resume(session["session_id"]).wait(30).resumed
+    assert again.resume(session["session_id"]).wait(PATIENCE).resumed
     stage.assert_arrived(path, "/by/id/film.mkv")
 
 
@@ -242,7 +245,7 @@ def test_cancel_removes_what_oss_has(stage: Stage) -> None:
     stage.wait_held("upload_part", 5)
     job.cancel()
     with pytest.raises(UploadCancelled):
-        job.wait(30)
+        job.wait(PATIENCE)
     until(lambda: stage.box.uploads() == [], "the abort")
     assert job.status is UploadStatus.CANCELLED
     assert len(client.sessions()) == 0
@@ -258,8 +261,8 @@ def test_abort_that_fails_is_made_up_for_at_the_next_start(stage: Stage) -> None
     stage.wait_held("upload_part", 5)
     job.cancel()
     with pytest.raises(UploadCancelled):
-        job.wait(30)
-    stage.wait_held("abort")
+        job.wait(PATIENCE)
+    stage.wait_asked("abort")
     client.close()
     assert len(stage.box.uploads()) == 1
     stage.go_on()
@@ -278,7 +281,7 @@ def test_expired_sessions_are_cleaned_with_their_parts(stage: Stage) -> None:
     until(lambda: stage.box.uploads() == [], "the abort")
     assert len(client.sessions()) == 0
     job.resume()  # the paused upload itself still works, from the beginning
-    assert job.wait(30).success
+    assert job.wait(PATIENCE).success
     stage.assert_arrived(path, "/x/film.mkv")
 
 
@@ -315,7 +318,8 @@ def test_two_processes_never_work_on_one_session(stage: Stage) -> None:
         assert client.resume_unfinished() == []
     finally:
         other.send_signal(signal.SIGKILL)
-        assert other.wait(30) == -signal.SIGKILL
+        assert other.wait(PATIENCE) == -signal.SIGKILL
+    stage.wait_ended()
     stage.go_on()
     result = client.upload(path, "/x", progress="none")
     assert result.resumed
@@ -333,7 +337,7 @@ def test_resume_over_two_pages_of_parts(stage: Stage) -> None:
     job = client.submit(path, "/x")
     stage.wait_held("upload_part", 1005)
     client.close()
-    until(lambda: all(record.seconds for record in stage.box.requests))
+    stage.wait_ended()
     stage.go_on()
     assert job.done
     result = stage.client().upload(path, "/x", progress="none")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from upload_support import PART, Stage, until
+from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import AccountBlockedError, UploadCancelled, UploadJob, UploadStatus
+from pan115kit.transfer.queue import UploadQueue
 
-#: The requirement is 0.5 s; the tests only make sure that no timeout of a socket was waited for.
-AT_ONCE = 5.0
+#: Seconds.  The requirement is 0.5; the tests only make sure that no timeout of a socket or pause was waited for.
+AT_ONCE, MUCH_LATER = 30.0, 3600.0
 #: Where an upload can be stuck: the route, and how far its request has got.
 STUCK = [
     ("uploadinfo", {}),
@@ -43,13 +45,11 @@ def test_stop_is_felt_in_a_stuck_socket(
     record_property: Callable[[str, object], None],
 ) -> None:
     """A dead line must not keep a button waiting for five minutes."""
-    client = stage.client(read_timeout=300.0, connect_timeout=300.0)
+    client = stage.client(read_timeout=MUCH_LATER, connect_timeout=MUCH_LATER)
     path = stage.file(size=2 * PART if route == "put_object" else 6 * PART)
     stage.hold(route, **details)
     job = client.submit(path, "/x")
     stage.wait_held(route)
-    if "after_bytes" in details:
-        until(lambda: any(r.route == route and r.received >= PART // 2 for r in stage.box.requests))
     begun = time.monotonic()
     stop(job)
     until(lambda: job.status is status, seconds=AT_ONCE)
@@ -57,53 +57,57 @@ def test_stop_is_felt_in_a_stuck_socket(
     stage.go_on()
     if status is UploadStatus.PAUSED:
         job.resume()
-        assert job.wait(30).success
+        assert job.wait(PATIENCE).success
         assert stage.box.read("/x/film.mkv") == path.read_bytes()
     else:
         with pytest.raises(UploadCancelled):
-            job.wait(30)
+            job.wait(PATIENCE)
         assert len(client.sessions()) == 0
 
 
 def test_stop_is_felt_while_hashing(stage: Stage) -> None:
     """Nobody waits for the hash of a file he no longer wants."""
     client = stage.client()
+    stage.box.size_limit = 10**12
     path = stage.folder / "huge.bin"
     with path.open("wb") as file:
-        file.truncate(20 * 10**9)  # a hole: takes no room, and more than ten seconds to hash
+        file.truncate(10**12)  # a hole: takes no room, and minutes to hash
     job = client.submit(path, "/x")
     until(lambda: job.progress.hashed_bytes > 0)
-    begun = time.monotonic()
     job.cancel()
     until(lambda: job.done, seconds=AT_ONCE)
-    assert time.monotonic() - begun < AT_ONCE
     assert job.status is UploadStatus.CANCELLED
+    assert job.progress.hashed_bytes < job.progress.file_size
     stage.assert_nothing_sent()
 
 
 def test_stop_is_felt_while_waiting_for_the_next_try(stage: Stage) -> None:
     """A long back-off is cut short, too."""
-    client = stage.client(retries=50)
-    client.parts[0].tools.sleep = asyncio.sleep  # type: ignore[assignment]
-    client.parts[0].tools.config = client.config.with_(retry_base=300.0, retry_cap=300.0)
+    client, waits = stage.client(retries=50), threading.Event()
+
+    async def sleep(seconds: float) -> None:
+        waits.set()
+        await asyncio.sleep(seconds)
+
+    client.parts[0].tools.sleep = sleep
+    client.parts[0].tools.config = client.config.with_(retry_base=MUCH_LATER, retry_cap=MUCH_LATER)
     stage.box.fault("upload_part", "status", times=None, status=503)
     job = client.submit(stage.file(), "/x")
-    stage.wait_held("list_parts")
+    assert waits.wait(PATIENCE)
     job.pause()
     until(lambda: job.status is UploadStatus.PAUSED, seconds=AT_ONCE)
 
 
-def test_closing_the_client_is_quick_and_keeps_sessions(stage: Stage) -> None:
+def test_closing_the_client_is_quick_and_keeps_sessions(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that ends, a kernel that restarts: nothing hangs, everything can go on."""
-    client = stage.client(read_timeout=300.0)
+    monkeypatch.setattr(UploadQueue.close, "__defaults__", (MUCH_LATER,))  # nor was the grace used up that it gives
+    client = stage.client(read_timeout=MUCH_LATER)
     stage.hold("upload_part", after=2)
     job = client.submit(stage.file(), "/x")
     stage.wait_held("upload_part", 3)
-    begun = time.monotonic()
     client.close()
-    assert time.monotonic() - begun < AT_ONCE
     with pytest.raises(UploadCancelled, match="session is kept"):
-        job.wait(5)
+        job.wait(PATIENCE)
     again = stage.client()
     assert again.sessions()["uploaded_parts"].tolist() == [2]
 
@@ -127,7 +131,7 @@ def test_blocked_account_holds_the_queue(
     paths = [stage.file(f"{n}.bin", size=PART, seed=n) for n in range(12)]
     stage.box.fault(route, kind, times=None, **details)
     batch = client.submit_many(paths, "/x")
-    report = batch.wait(30)
+    report = batch.wait(PATIENCE)
     assert (report.failed, report.done, report.adds_up) == (12, 0, True)
     assert all(job.status is UploadStatus.PAUSED for job in batch)
     assert all(isinstance(job.exception, AccountBlockedError) for job in batch)
@@ -135,13 +139,13 @@ def test_blocked_account_holds_the_queue(
     assert asked <= client.max_concurrent_uploads  # not one call per file
     late = client.submit(stage.file("late.bin", size=PART, seed=99), "/x")
     with pytest.raises(AccountBlockedError):
-        late.wait(30)
+        late.wait(PATIENCE)
     assert stage.box.count(route) == asked
     stage.go_on()
     client.resume_all()
-    report = batch.wait(30)
+    report = batch.wait(PATIENCE)
     assert (report.failed, report.done) == (0, 12)
-    assert late.wait(30).success
+    assert late.wait(PATIENCE).success
     assert len(stage.box.files()) == 13
 
 
@@ -154,9 +158,9 @@ def test_upload_under_way_is_finished_while_the_account_is_blocked(stage: Stage)
     stage.box.fault("initupload", "html_405", times=None)
     blocked = client.submit(stage.file("second.bin", PART, 2), "/x")
     with pytest.raises(AccountBlockedError):
-        blocked.wait(30)
+        blocked.wait(PATIENCE)
     stage.go_on()
-    assert running.wait(30).success
+    assert running.wait(PATIENCE).success
     stage.assert_arrived(path, "/x/film.mkv")
 
 
@@ -165,9 +169,9 @@ def test_batch_tried_again_after_a_block_goes_on(stage: Stage) -> None:
     client = stage.client()
     stage.box.fault("initupload", "html_405", times=3)
     batch = client.submit_many([stage.file(f"{n}.bin", PART, n) for n in range(6)], "/x")
-    assert batch.wait(30).failed == 6
+    assert batch.wait(PATIENCE).failed == 6
     stage.go_on()
-    assert batch.retry_failed().wait(30).done == 6
+    assert batch.retry_failed().wait(PATIENCE).done == 6
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])
@@ -177,11 +181,12 @@ def test_held_upload_can_be_given_up(stage: Stage, how: str) -> None:
     stage.box.fault("initupload", "html_405", times=None)
     job = client.submit(stage.file(), "/x")
     with pytest.raises(AccountBlockedError):
-        job.wait(30)
+        job.wait(PATIENCE)
     getattr(job if how == "cancel" else client, how)()
-    until(lambda: job.status is UploadStatus.CANCELLED and job.done)
+    until(lambda: job.done)
+    assert job.status is UploadStatus.CANCELLED
     with pytest.raises(UploadCancelled):
-        job.wait(5)
+        job.wait(PATIENCE)
 
 
 def test_logged_out_account_fails_clearly(stage: Stage, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from upload_support import PART, Stage, content
+from upload_support import PART, PATIENCE, Stage, content
 
 from pan115kit import (
     FileNameError,
@@ -128,7 +128,7 @@ def test_deep_folders_are_made_once(stage: Stage) -> None:
     client = stage.client()
     deep = "/" + "/".join(f"层{n}" for n in range(8))
     batch = client.submit_many([stage.file(f"{n}.bin", size=10, seed=n) for n in range(10)], deep)
-    report = batch.wait()
+    report = batch.wait(PATIENCE)
     assert (report.done, report.failed) == (10, 0)
     folders = [entry.path for entry in stage.box.files(folders=True) if entry.is_dir]
     assert len(folders) == len(set(folders)) == 8

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,12 +15,13 @@ from typing import Any
 
 from pan115kit import Pan115Client, UploadConfig, UploadJob
 from pan115kit.config import KIB
+from pan115kit.errors import ConfigError
 from pan115kit.sandbox import Sandbox
 
 #: The smallest part OSS takes: small files still make many parts.
 PART = 100 * KIB
-#: Nothing in these tests waits for long; a test that would is stopped by :func:`until`.
-PATIENCE = 30.0
+#: Seconds after which a test that waits in vain fails.  Nothing here takes long, but on a busy machine.
+PATIENCE = 120.0
 
 _PART_NUMBER = re.compile(r"part (\d+) of")
 
@@ -38,7 +41,7 @@ def content(size: int, seed: int = 0) -> bytes:
 
 
 def settings(**changes: Any) -> UploadConfig:
-    """Quick retries, no rate, small parts; everything that could hang for minutes is short."""
+    """Quick retries, no rate, small parts; and no request that is given up because the machine is busy."""
     values: dict[str, Any] = {
         "part_size": PART,
         "multipart_threshold": 3 * PART,
@@ -46,8 +49,8 @@ def settings(**changes: Any) -> UploadConfig:
         "retry_base": 0.01,
         "retry_cap": 0.05,
         "api_rate": 0.0,
-        "connect_timeout": 5.0,
-        "read_timeout": 5.0,
+        "connect_timeout": PATIENCE,
+        "read_timeout": PATIENCE,
     }
     return UploadConfig(**(values | changes))
 
@@ -59,9 +62,18 @@ class Stage:
         self.folder = folder
         self.state_dir = folder / "state"
         self.box = Sandbox(data_dir=folder / "sandbox").start()
+        #: Processes that end with the stage, if their test has not ended them.
+        self.processes: list[subprocess.Popen[Any]] = []
         self._clients: list[Pan115Client] = []
 
     def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
         self.box.clear_faults()
         for client in self._clients:
             client.close()
@@ -83,7 +95,7 @@ class Stage:
             config=settings(**config),
             _server_public_key=bytes.fromhex(self.box.ecdh_public_key),
         )
-        client.parts[0].tools.sleep = _short_sleep
+        client.parts[0].tools.sleep = self._short_sleep
         self._clients.append(client)
         return client
 
@@ -126,9 +138,18 @@ class Stage:
         """Let the next request of ``route`` (after some) hang until :meth:`go_on`."""
         self.box.fault(route, "stall", after=after, **details)
 
-    def wait_held(self, route: str, count: int = 1) -> None:
+    def wait_asked(self, route: str, count: int = 1) -> None:
         """Until ``count`` requests of ``route`` have come in."""
         until(lambda: self.box.count(route) >= count, f"{count} x {route}")
+
+    def wait_held(self, route: str, count: int = 1, *, hanging: int = 1) -> None:
+        """Until ``count`` requests of ``route`` have come in and ``hanging`` of them are held by the fault."""
+        self.wait_asked(route, count)
+        until(lambda: self.box.stalled >= hanging, f"{hanging} x {route} to hang")
+
+    def wait_ended(self) -> None:
+        """Until every request has had its answer or has found its client gone: none is carried out any more."""
+        until(lambda: all(record.seconds for record in self.box.requests), "all requests to end")
 
     def go_on(self) -> None:
         """Faults are gone; returns when whatever was held has had its answer (or found its client gone)."""
@@ -141,9 +162,19 @@ class Stage:
 
         until(answered, "held requests to be answered")
 
+    async def _short_sleep(self, seconds: float) -> None:
+        """A pause of the engine's, which is there to let 115 finish what it is at: over as soon as it has."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        await asyncio.sleep(min(seconds, 0.01))
+        while clock() < end and self._is_at_work():  # noqa: ASYNC110 - another thread's, which sets no event
+            await asyncio.sleep(0.01)
 
-async def _short_sleep(seconds: float) -> None:
-    await asyncio.sleep(min(seconds, 0.01))
+    def _is_at_work(self) -> bool:
+        try:
+            return sum(not record.seconds for record in self.box.requests) > self.box.stalled
+        except ConfigError:  # it is being restarted
+            return False
 
 
 def ended(job: UploadJob) -> bool:

@@ -130,7 +130,7 @@ def test_callbacks_sync_and_async_see_the_last_state_before_the_upload_returns()
     for done in range(0, 1001, 10):
         recorder.uploaded(done)
     recorder.status(UploadStatus.SUCCESS, file_id="1")
-    asyncio.run(tracker.flush("job"))
+    asyncio.run(tracker.flush("job", timeout=60))
     assert plain[-1].status == awaited[-1].status == "success"
     assert len(plain) < 50  # throttled, not one call a change
 
@@ -145,7 +145,7 @@ def test_a_callback_that_raises_is_logged_and_hurts_nobody(caplog: pytest.LogCap
     tracker.watch("job", bad)
     tracker.watch("job", seen.append)
     recorder.status(UploadStatus.SUCCESS)
-    asyncio.run(tracker.flush("job"))
+    asyncio.run(tracker.flush("job", timeout=60))
     assert seen[-1].status == "success"
     assert "the upload goes on" in caplog.text
 
@@ -163,16 +163,16 @@ def test_a_stuck_callback_does_not_hold_an_upload_for_ever(caplog: pytest.LogCap
     asyncio.run(tracker.flush("job", timeout=0.05))
     release.set()
     assert "has not returned" in caplog.text
-    asyncio.run(tracker.flush("job"))
+    asyncio.run(tracker.flush("job", timeout=60))
 
 
 def test_an_unregistered_callback_is_not_called_again() -> None:
     tracker, recorder, _ = begin()
     seen: list[UploadProgress] = []
     tracker.register_callback("/tmp/a.bin", seen.append)
-    asyncio.run(tracker.flush("job"))
+    asyncio.run(tracker.flush("job", timeout=60))
     tracker.unregister_callback("/tmp/a.bin", seen.append)
     before = len(seen)
     recorder.status(UploadStatus.SUCCESS)
-    asyncio.run(tracker.flush("job"))
+    asyncio.run(tracker.flush("job", timeout=60))
     assert len(seen) == before

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from pan115kit import Pan115Client, UploadConfig
 from pan115kit.config import KIB
@@ -28,7 +28,11 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 needs_browser = pytest.mark.skipif(CHROME is None, reason="no Chromium (set CHROME)")
-PATIENCE = 20.0
+#: Seconds to wait for what must come: only a failing test waits them out, so a slow machine has its time.
+PATIENCE = 60.0
+#: Bytes per second of the line to the local 115.
+NARROW = 200_000
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 def until(condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> Any:
@@ -66,11 +70,27 @@ class Seen:
         return self.row(name).locator(f"[data-action={action}]")
 
     def status(self, name: str) -> str | None:
-        row = self.row(name)
-        return row.get_attribute("data-status") if row.count() else None
+        """What the row says now, in one look: it may go between two."""
+        found: list[str] = self.row(name).evaluate_all("rows => rows.map(row => row.dataset.status)")
+        assert len(found) <= 1, f"{name} is shown {len(found)} times"
+        return found[0] if found else None
 
     def percent(self, name: str) -> float:
         return float(self.row(name).locator("[role=progressbar]").get_attribute("aria-valuenow") or "nan")
+
+    def count(self, number: int) -> None:
+        """Wait until so many uploads are shown."""
+        expect(self.page.locator("#uploads .item")).to_have_count(number)
+
+    def connected(self) -> None:
+        """Wait for the server's first word, and for the list that follows it."""
+        expect(self.page.locator("#connection")).to_have_attribute("data-state", "connected")
+        expect(self.page.locator("#uploads:visible, #empty:visible")).to_have_count(1)
+
+    def heard(self) -> list[str]:
+        """The complaints up to now: the browser's answer comes after all it has said before."""
+        self.page.evaluate("0")
+        return self.complaints
 
     def reach(self, name: str, *statuses: str, seconds: float = PATIENCE) -> str:
         found: str = until(
@@ -88,6 +108,7 @@ def opened(browser: Browser, address: str, **context: Any) -> Iterator[Seen]:
     options: dict[str, Any] = {"locale": "en-US", "color_scheme": "light", "viewport": {"width": 1000, "height": 800}}
     profile = browser.new_context(**(options | context))
     seen = Seen(profile.new_page())
+    seen.page.set_default_timeout(PATIENCE * 1000)
     seen.page.on(
         "console", lambda said: seen.complaints.append(said.text) if said.type in ("error", "warning") else None
     )
@@ -102,13 +123,18 @@ def opened(browser: Browser, address: str, **context: Any) -> Iterator[Seen]:
 
 
 @contextlib.contextmanager
-def local_client(folder: Path, *, bandwidth: float = 2_000_000) -> Iterator[Pan115Client]:
-    """A client of a local 115 whose line is slow enough to watch."""
+def local_client(folder: Path) -> Iterator[Pan115Client]:
+    """A client of a local 115 whose line is so slow that no upload of some MB ends before :func:`widen`."""
     config = UploadConfig(
         part_size=100 * KIB, multipart_threshold=300 * KIB, api_rate=0, retries=2, retry_base=0.01, retry_cap=0.05
     )
-    with Pan115Client.sandbox(state_dir=folder / "page-state", config=config, bandwidth=bandwidth) as client:
+    with Pan115Client.sandbox(state_dir=folder / "page-state", config=config, bandwidth=NARROW) as client:
         yield client
+
+
+def widen(client: Pan115Client, bandwidth: float | None = None) -> None:
+    """Enough was seen of an upload under way: let it come to its end."""
+    client.local_sandbox.set(bandwidth=bandwidth)
 
 
 def make_file(folder: Path, name: str, size: int) -> Path:

@@ -19,7 +19,11 @@ const FILTERS = {
 };
 const RANK = { hashing: 0, checking: 0, uploading: 0, paused: 1, failed: 2, pending: 3 };
 
-const state = { uploads: [], connected: false, everConnected: false, sessions: [], filter: "all", shown: STEP, roots: null };
+const state = {
+  uploads: [], connected: false, everConnected: false, sessions: [], filter: "all", shown: STEP, roots: null,
+  current: false,  // whether the list is this connection's: it comes after the connection itself
+  everListed: false,
+};
 
 // -- list -------------------------------------------------------------------------------------------------------
 
@@ -32,7 +36,7 @@ function ordered(uploads) {
 
 /** Keep rows and items in step: rows are reused by key, moved only where the order changed. */
 function reconcile(list, rows, items, keyOf, make) {
-  const focus = document.activeElement;
+  let focus = document.activeElement;
   const used = new Set();
   let cursor = list.firstElementChild;
   for (const item of items) {
@@ -41,6 +45,8 @@ function reconcile(list, rows, items, keyOf, make) {
     if (!row) { row = make(); rows.set(key, row); }
     used.add(key);
     row.update(item);
+    // its buttons may be new ones, and a row that is moved loses the focus
+    if (row.node.contains(document.activeElement)) focus = document.activeElement;
     if (row.node === cursor) cursor = cursor.nextElementSibling;
     else list.insertBefore(row.node, cursor);
   }
@@ -65,7 +71,7 @@ function paint() {
   show($("more"), left > 0);
   write($("more"), say("more", { n: Math.min(STEP, left), left }));
   show($("uploads"), matching.length > 0);
-  show($("empty"), matching.length === 0 && state.everConnected);
+  show($("empty"), matching.length === 0 && state.everListed);
   write($("empty").querySelector("p"), say(uploads.length ? "nothingHere" : "empty"));
   show($("empty").querySelector(".hint"), !uploads.length);
   paintOverall(uploads);
@@ -170,23 +176,35 @@ function notice(uploads) {
 }
 
 let sessionTimer = 0;
+let sessionTime = 0;  // when the timer is due
+let sessionLooks = 0;
+let sessionShown = 0;  // the look whose answer is shown
 
+/** Look at the sessions in `pause` ms, or earlier where that is arranged already. */
 function lookAtSessions(pause = SESSION_PAUSE) {
-  if (sessionTimer) return;
-  sessionTimer = setTimeout(async () => {
-    sessionTimer = 0;
-    try {
-      const [sessions, about] = await Promise.all([api.sessions(), api.about()]);
-      state.sessions = sessions;
-      show($("blocked"), about.blocked !== null);
-      write($("blocked"), about.blocked ?? "");
-      state.roots = about.roots;
-      paintRoots();
-      paint();
-    } catch (error) {
-      unlockOrIgnore(error);
-    }
-  }, pause);
+  const due = performance.now() + pause;
+  if (sessionTimer && sessionTime <= due) return;
+  clearTimeout(sessionTimer);
+  sessionTime = due;
+  sessionTimer = setTimeout(look, pause);
+}
+
+async function look() {
+  sessionTimer = 0;
+  const mine = ++sessionLooks;
+  try {
+    const [sessions, about] = await Promise.all([api.sessions(), api.about()]);
+    if (mine < sessionShown) return;  // answers may overtake each other: a deleted session must not come back
+    sessionShown = mine;
+    state.sessions = sessions;
+    show($("blocked"), about.blocked !== null);
+    write($("blocked"), about.blocked ?? "");
+    state.roots = about.roots;
+    paintRoots();
+    paint();
+  } catch (error) {
+    unlockOrIgnore(error);
+  }
 }
 
 async function act(what, upload) {
@@ -244,7 +262,7 @@ function paintConnection() {
   part.dataset.state = word;
   write(part.querySelector("span"), say(word));
   show($("reconnect"), word === "disconnected");
-  document.body.classList.toggle("stale", word === "disconnected");
+  document.body.classList.toggle("stale", state.everConnected && !state.current);
 }
 
 let frame = 0;
@@ -252,6 +270,8 @@ let frame = 0;
 function onChange({ uploads, connected }) {
   if (connected) { state.everConnected = true; unlocked(); }
   const reconnected = connected && !state.connected;
+  state.current = connected && !reconnected;  // all that is told while connected comes from its lists
+  state.everListed ||= state.current;
   state.uploads = uploads;
   state.connected = connected;
   if (reconnected) lookAtSessions(0);

@@ -7,22 +7,25 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import nbformat
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 CHROME = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
 _ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 _CELLS = ".jp-Notebook .jp-Cell"
+#: Seconds to wait for what must come, and for what a machine takes long for (JupyterLab, a kernel): only a failing
+#: test waits them out.
+PATIENCE, LONG = 60.0, 180.0
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Lab:
@@ -38,14 +41,10 @@ class Lab:
         self.root, self.scratch, self.theme = root, scratch, theme
 
     def __enter__(self) -> Self:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
         options = [
             "--no-browser",
             "--ip=127.0.0.1",
-            f"--port={port}",
+            "--port=0",  # any free one; its runtime file tells which
             "--allow-root",
             f"--ServerApp.root_dir={self.root}",
             "--IdentityProvider.token=",
@@ -53,26 +52,36 @@ class Lab:
             "--LabApp.expose_app_in_browser=True",
             "--LabApp.news_url=",
         ]
-        self._log = open(self.scratch / "lab.log", "w")
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            env=self._environment(),
-            start_new_session=True,
-        )
-        _until(self._answers, 90)
-        self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=CHROME, args=_ARGS)
-        self._context = self._browser.new_context(viewport={"width": 1000, "height": 900})
+        with contextlib.ExitStack() as opened:
+            self._log = opened.enter_context(open(self.scratch / "lab.log", "w"))
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *options],
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                start_new_session=True,
+            )
+            opened.callback(self._end)
+            _until(self._answers, LONG)
+            browser = opened.enter_context(sync_playwright()).chromium.launch(executable_path=CHROME, args=_ARGS)
+            opened.callback(browser.close)
+            self._context = browser.new_context(viewport={"width": 1000, "height": 900})
+            self._opened = opened.pop_all()
         return self
 
     def _answers(self) -> bool:
         assert self._server.poll() is None, (self.scratch / "lab.log").read_text()[-3000:]
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            urllib.request.urlopen(f"{self.url}/api/status", timeout=2).read()
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, urllib.error.URLError, ConnectionError):
+            told = json.loads((self.scratch / "runtime" / f"jpserver-{self._server.pid}.json").read_text())
+            self.url = f"http://127.0.0.1:{told['port']}"
+            self.ask("status")
             return True
         return False
+
+    def ask(self, what: str) -> Any:
+        """One of the server's own REST answers."""
+        with urllib.request.urlopen(f"{self.url}/api/{what}", timeout=PATIENCE) as answer:
+            return json.load(answer)
 
     def _environment(self) -> dict[str, str]:
         settings = {
@@ -99,25 +108,29 @@ class Lab:
             "PAN115_LANG": "en",
         }
 
-    def open(self, name: str) -> Notebook:
-        """Open a notebook of the root folder in a page of its own."""
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[Notebook]:
+        """A notebook of the root folder in a page of its own."""
         page = self._context.new_page()
-        page.set_default_timeout(30_000)
-        notebook = Notebook(page)
-        page.goto(f"{self.url}/doc/tree/{name}")
-        notebook.ready()
-        return notebook
+        page.set_default_timeout(LONG * 1000)  # most of it for JupyterLab itself to load
+        try:
+            notebook = Notebook(page)
+            page.goto(f"{self.url}/doc/tree/{name}")
+            notebook.ready()
+            yield notebook
+        finally:
+            page.close()
 
     def __exit__(self, *_: object) -> None:
-        self._browser.close()
-        self._playwright.stop()
+        self._opened.close()
+
+    def _end(self) -> None:
         os.killpg(self._server.pid, signal.SIGTERM)  # the server and its kernels: a session of our own
         try:
             self._server.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(self._server.pid, signal.SIGKILL)
             self._server.wait(10)
-        self._log.close()
 
 
 class Notebook:
@@ -129,9 +142,13 @@ class Notebook:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def ready(self) -> None:
-        """Wait until its kernel is idle."""
-        self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.shell.currentWidget")
-        _until(lambda: self._state() == ["idle", 0], 60, self.page)
+        """Wait until its kernel is idle and no cell runs."""
+        self.loaded()
+        self.until(lambda: self._state() == ["idle", 0], LONG)
+
+    def loaded(self) -> None:
+        """Wait until it is shown, with or without a kernel."""
+        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length")
 
     def _state(self) -> Any:
         return self.page.evaluate(
@@ -141,28 +158,38 @@ class Notebook:
             return [s.kernel?.status, busy]; }"""
         )
 
-    def run(self, cell: int, *, wait: bool = True) -> None:
-        """Run one cell."""
-        self.page.evaluate(
-            """i => { const n = window.jupyterapp.shell.currentWidget.content; n.deselectAll();
-            n.activeCellIndex = i; window.jupyterapp.commands.execute('notebook:run-cell'); }""",
-            cell,
-        )
-        if wait:
-            self.page.wait_for_timeout(150)
-            self.ready()
+    def run(self, cell: int) -> None:
+        """Run one cell to its end."""
+        self.page.evaluate(_SELECT + "return window.jupyterapp.commands.execute('notebook:run-cell'); }", cell)
+        self.ready()
+
+    def begin(self, cell: int, mark: Path) -> None:
+        """Start a cell, and return when it has left its mark (a file): it runs, and goes on."""
+        self.page.evaluate(_SELECT + "window.jupyterapp.commands.execute('notebook:run-cell'); }", cell)
+        self.until(mark.exists)
 
     def command(self, name: str) -> None:
-        """One of JupyterLab's commands."""
-        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+        """One of JupyterLab's commands, to its end."""
+        self.page.evaluate("async name => { await window.jupyterapp.commands.execute(name); }", name)
 
-    def output(self, cell: int) -> Any:
+    def reload(self) -> None:
+        """Load the page again; what the page that is left complains about while it goes is nobody's mistake."""
+        assert self.errors == []
+        self.page.once("framenavigated", lambda _: self.errors.clear())
+        self.page.reload()
+        self.loaded()
+
+    def output(self, cell: int) -> Locator:
         """The output area of a cell."""
         return self.page.locator(_CELLS).nth(cell).locator(".jp-Cell-outputArea")
 
     def text(self, cell: int) -> str:
         """What is read in a cell's output."""
-        return str(self.output(cell).inner_text())
+        return self.output(cell).inner_text()
+
+    def badge(self, cell: int) -> Locator:
+        """The status that a cell's output shows first."""
+        return self.output(cell).locator(".p-badge").first
 
     def mimes(self, cell: int) -> list[str]:
         """What a cell's first output is made of, as it would be saved."""
@@ -174,21 +201,23 @@ class Notebook:
             )
         )
 
-    def until(self, condition: Callable[[], bool], seconds: float = 20) -> float:
-        """Wait until something is so; how many seconds it took."""
-        begun = time.monotonic()
+    def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        """Wait until something is so."""
         _until(condition, seconds, self.page)
-        return time.monotonic() - begun
 
     def press(self, cell: int, name: str) -> None:
         """Press the first button of a cell's output with this word or tooltip."""
         self.output(cell).get_by_role("button", name=name).first.click()
 
 
+_SELECT = """i => { const n = window.jupyterapp.shell.currentWidget.content; n.deselectAll(); n.activeCellIndex = i;
+"""
+
+
 def _until(condition: Callable[[], bool], seconds: float, page: Page | None = None) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, f"it did not happen in {seconds:g} s"
         if page is not None:
             page.wait_for_timeout(30)
         else:

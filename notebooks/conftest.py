@@ -21,6 +21,13 @@ def pytest_runtest_setup() -> Generator[None, None, None]:
         yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A busy machine may hold up a cell's output for longer than nbval's five seconds."""
+    for item in items:
+        if hasattr(item, "output_timeout"):
+            item.output_timeout = 60
+
+
 def pytest_unconfigure() -> None:
     """Nothing is left behind."""
     _state.cleanup()

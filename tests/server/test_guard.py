@@ -57,7 +57,7 @@ def test_the_token_is_taken_in_three_ways(server: Server) -> None:
     url = f"{server.url}api/upload/progress"
     assert ask("GET", url, headers=bearer(server)).status_code == 200
     assert ask("GET", url, params={"token": server.token}).status_code == 200
-    with httpx.Client(follow_redirects=True, verify=False, trust_env=False) as browser:
+    with httpx.Client(follow_redirects=True, timeout=PATIENCE, verify=False, trust_env=False) as browser:
         assert browser.get(server.link).status_code == 200
         assert browser.get(url).status_code == 200
 
@@ -141,7 +141,7 @@ def test_a_named_page_may_use_the_api_with_the_token(start: Callable[..., Server
 
 def refused(server: Server, *, token: bool = True, **options: object) -> int:
     with pytest.raises(InvalidStatus) as told:
-        connect(socket_url(server, token=token), proxy=None, **options)  # type: ignore[arg-type]
+        connect(socket_url(server, token=token), proxy=None, open_timeout=PATIENCE, **options)  # type: ignore[arg-type]
     return told.value.response.status_code
 
 
@@ -153,7 +153,9 @@ def test_a_socket_takes_bearer_and_cookie(server: Server, tracker: ProgressTrack
     """Programs send the header, the page's socket carries the cookie."""
     begin(tracker, 1)
     for headers in (bearer(server), {"cookie": f"pan115kit-{server.port}={server.token}"}):
-        with connect(socket_url(server, token=False), additional_headers=headers, proxy=None) as socket:
+        with connect(
+            socket_url(server, token=False), additional_headers=headers, proxy=None, open_timeout=PATIENCE
+        ) as socket:
             assert len(next_data(socket)["uploads"]) == 1
 
 

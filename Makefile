@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FILE ?=
 
-.PHONY: demo test check lab notebooks venv-ipykernel6 clean help
+.PHONY: demo test check lab notebooks lowest venv-ipykernel6 clean help
 
 help:
 	@echo "make demo [FILE=/path]  upload, kill at 40 %, resume, verify - on a local 115 (no account)"
 	@echo "make test               all checks and tests"
 	@echo "make lab                JupyterLab on the tutorials"
 	@echo "make notebooks          run the tutorials and keep their outputs"
+	@echo "make lowest             the tests with the oldest versions that pyproject.toml allows"
 
 # The stamp is newer than pyproject.toml exactly when the environment has what it asks for.
 $(VENV)/.installed: pyproject.toml
@@ -34,7 +35,10 @@ test: check
 	$(BIN)/python -m pytest --quiet --doctest-modules pan115kit
 	$(BIN)/python -m pytest
 
-# A kernel in which clicks wait for the cell; the tests of tests/notebook make it themselves where it is missing.
+lowest: $(VENV)/.installed
+	$(BIN)/python tests/lowest.py .venv-lowest
+
+# A kernel that takes messages one by one; the tests of tests/notebook make it themselves where it is missing.
 venv-ipykernel6: $(VENV)/.installed
 	$(BIN)/python tests/notebook/ipykernel6.py .venv-ipykernel6
 

@@ -12,6 +12,7 @@ both_modes = pytest.mark.parametrize("journal_mode", ["wal", "delete"])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a busy machine may take ten times as long
 def test_a_kill_at_every_store_write_and_every_http_exchange(stage: Stage) -> None:
     """One upload has so many points; at each a process dies for real, and a second one finishes the file."""
     tally = Tally()

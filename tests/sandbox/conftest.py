@@ -8,8 +8,9 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-from upload_support import Stage
+from upload_support import PATIENCE, Stage
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -17,6 +18,15 @@ def _certificates_once() -> Iterator[None]:
     """Reading the certificates takes longer than many a test; nothing here is encrypted."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _httpx_is_patient() -> Iterator[None]:
+    """The five seconds that ``httpx.get`` and its kin wait by default are no test of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for wait in ("connect", "read", "write", "pool"):
+            patch.setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, wait, PATIENCE)
         yield
 
 

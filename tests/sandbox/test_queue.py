@@ -282,6 +282,7 @@ def never_too_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a busy machine may take ten times as long
 def test_random_commands_end_well(stage: Stage, never_too_many: list[str]) -> None:
     """Whatever is clicked in whatever order: every upload ends, in a state its commands explain, with its bytes."""
     for seed in range(12):

@@ -328,6 +328,7 @@ def test_two_processes_never_work_on_one_session(stage: Stage) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # a busy machine may take ten times as long
 def test_resume_over_two_pages_of_parts(stage: Stage) -> None:
     """OSS lists a thousand parts at a time: of a large upload not one beyond them is sent again."""
     client, path = stage.client(), stage.folder / "large.mkv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -99,6 +100,13 @@ def next_data(socket: ClientConnection, timeout: float = PATIENCE) -> dict[str, 
             return data
 
 
+@functools.lru_cache(maxsize=256)
+def _data_of(message: str | bytes) -> dict[str, Any]:
+    """Parsed once, however many clients of a test get it: they must not be the bottleneck."""
+    data: dict[str, Any] = json.loads(message)["data"]
+    return data
+
+
 class Joined:
     """The list a page has after the messages it got (the same rules as ``progress.js``)."""
 
@@ -108,7 +116,7 @@ class Joined:
         self.whole = False
 
     def take(self, message: str | bytes) -> None:
-        data = json.loads(message)["data"]
+        data = _data_of(message)
         new = {upload["job_id"]: upload for upload in data["uploads"]}
         if data.get("partial"):
             assert self.whole, "changes of a list that was never sent"

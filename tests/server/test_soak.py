@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,10 @@ def address(told: dict[str, Any]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def everybody(told: dict[str, Any]) -> AsyncIterator[list[ClientConnection]]:
-    """Clients that read, beside sleepers that do not."""
+async def everybody(
+    told: dict[str, Any], follow: Callable[[int, ClientConnection], Coroutine[Any, Any, None]]
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Clients that read from the moment they are connected, beside sleepers that do not."""
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(ASLEEP):
             raw = socket.create_connection(
@@ -62,15 +64,24 @@ async def everybody(told: dict[str, Any]) -> AsyncIterator[list[ClientConnection
                 f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
             )
-        yield [
-            await stack.enter_async_context(
-                connect(address(told), max_size=None, proxy=None, compression=None, open_timeout=PATIENCE)
+        following = []
+        for number in range(CLIENTS - ASLEEP):
+            socket_ = await stack.enter_async_context(
+                connect(
+                    address(told),
+                    max_size=None,
+                    proxy=None,
+                    compression=None,
+                    open_timeout=PATIENCE,
+                    ping_interval=None,
+                )
             )
-            for _ in range(CLIENTS - ASLEEP)
-        ]
+            following.append(asyncio.create_task(follow(number, socket_)))
+        yield following
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("uploads", "moving"), [(50, 20), (2000, 20)])
 def test_two_hundred_clients_ten_asleep(uploads: int, moving: int) -> None:
     """Whole lists (50 uploads) and pages with changes (2,000)."""
@@ -90,20 +101,19 @@ async def _soak(
 ) -> None:
     pages = max(1, -(-uploads // 200)) if uploads > 200 else 0
     begun = time.monotonic()
-    async with everybody(told) as sockets:
-        lists = [Joined() for _ in sockets]
-        counts = [0] * len(sockets)
+    counts = [0] * (CLIENTS - ASLEEP)
 
-        async def follow(number: int) -> None:
-            joined = lists[number]
-            async for message in sockets[number]:
-                counts[number] += 1
-                joined.take(message)
+    async def follow(number: int, messages: ClientConnection) -> None:
+        joined = Joined()
+        async for message in messages:
+            counts[number] += 1
+            joined.take(message)
+            if '"success"' in str(message):
                 done = sum(upload["status"] == "success" for upload in joined.uploads.values())
                 if done == moving and len(joined.uploads) == uploads:
                     return
 
-        following = [asyncio.create_task(follow(number)) for number in range(len(sockets))]
+    async with everybody(told, follow) as following:
         peak = before
         connected = time.monotonic()
         # six seconds, and until everybody has heard about it while it went on

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime, timedelta, timezone
 
 from starlette.responses import Response
 
 from .accounts import Refusal
 from .call import Call, answer
 from .tree import ROOT, Entry, TreeError
+from .views import space
 from .world import Endpoint, World, cookie_error
 
 _MAX_PAGE = 1150
+#: 115 writes times out as they are in China.
+_BEIJING = timezone(timedelta(hours=8))
+_VIP_UNTIL = 4102444800
 
 
 class Folders:
@@ -29,12 +33,15 @@ class Folders:
             ("GET POST", r"/files/uploadinfo", "uploadinfo", self._uploadinfo),
             ("GET POST", r"/(?:app|\w+)/2\.0/user/upload_key", "upload_key", guard(self._upload_key)),
             ("GET", r"/", "user_status", self._status),
+            ("GET", r"/app/1\.0/\w+/1\.0/check/sso/?", "check_sso", self._check_sso),
+            ("GET", r"/files/index_info", "index_info", guard(self._index_info)),
             ("GET", r"/1/web/1\.0/api/chrome", "app_version", self._app_version),
             ("POST", r"/files/add", "files_add", guard(self._add)),
             ("GET", r"/files/getid", "getid", guard(self._getid)),
             ("GET POST", r"/files/get_path_id", "get_path_id", guard(self._get_path_id)),
             ("POST", r"/app/\w+/add_path", "add_path", guard(self._add_path)),
             ("GET", r"/files/?", "files", guard(self._list)),
+            ("GET", r"/files/get_info", "file_info", guard(self._file_info)),
             ("GET", r"/files/search", "files_search", guard(self._search)),
             ("POST", r"/files/order", "files_order", guard(self._order)),
         ]
@@ -73,10 +80,41 @@ class Folders:
         return answer({"state": True, "error": "", "errno": 0, "data": data})
 
     async def _status(self, call: Call) -> Response:
-        if call.query.get("ct") != "guide" or call.query.get("ac") != "status":
-            return answer({"state": False, "error": "404 Not Found", "errno": 980006}, 404)
-        alive = self._world.accounts.check_cookie(call.headers.get("cookie", "")) is None
-        return answer({"state": alive})
+        refusal = self._world.accounts.check_cookie(call.headers.get("cookie", ""))
+        match call.query.get("ct"), call.query.get("ac"):
+            case "guide", "status":
+                return answer({"state": refusal is None})
+            case "ajax", "nav":
+                return self._user() if refusal is None else cookie_error(refusal)
+        return answer({"state": False, "error": "404 Not Found", "errno": 980006}, 404)
+
+    def _user(self) -> Response:
+        """Who is logged in, in the types 115driver decodes."""
+        flags = dict.fromkeys(("device", "rank", "liang", "mark", "mark1", "global", "forever"), 0)
+        term = {"start": 0, "expire": _VIP_UNTIL, "state": True, "mark": 1}
+        user: dict[str, object] = {
+            "user_id": self._world.accounts.user_id,
+            "user_name": "sandbox",
+            "face": "",
+            "vip": 1,
+            "expire": _VIP_UNTIL,
+            "is_privilege": True,
+            "privilege": term,
+        }
+        return answer({"state": True, "error": "", "errno": 0, "data": {**flags, **user}})
+
+    async def _check_sso(self, call: Call) -> Response:
+        """Here ``state`` 0 is the good one (protocol §1.1)."""
+        if self._world.accounts.check_cookie(call.headers.get("cookie", "")) is not None:
+            words = {"message": "请重新登录", "error": "请重新登录"}
+            return answer({"state": 1, "code": 40101032, "errno": 40101032, **words, "data": {}})
+        data = {"user_id": self._world.accounts.user_id, "expire": _VIP_UNTIL, "link": ""}
+        return answer({"state": 0, "code": 0, "errno": 0, "message": "", "error": "", "data": data})
+
+    async def _index_info(self, call: Call) -> Response:
+        devices: dict[str, object] = {"last": {}, "list": []}
+        data = {"space_info": space(self._world), "login_devices_info": devices, "imei_info": False}
+        return answer({"state": True, "error": "", "errno": 0, "data": data})
 
     async def _app_version(self, call: Call) -> Response:
         versions = {
@@ -146,7 +184,11 @@ class Folders:
             cid = ROOT  # 115 shows the root for an unknown id (protocol §6.1)
         order, ascending = query.get("o", "user_ptime"), query.get("asc", "0") == "1"
         entries = self._tree.children(
-            cid, order=order, ascending=ascending, folders=query.get("show_dir", "1") != "0"
+            cid,
+            order=order,
+            ascending=ascending,
+            folders=query.get("show_dir", "1") != "0",
+            deep=query.get("cur", "0") != "1",
         )
         path = [{"aid": 1, "cid": 0, "pid": 0, "name": "根目录"}]
         path += [
@@ -155,6 +197,15 @@ class Folders:
         ]
         more = {"path": path, "order": order, "is_asc": int(ascending)}
         return self._page(call, entries, {"cid": str(cid) if cid else 0, "aid": "1", **more})
+
+    async def _file_info(self, call: Call) -> Response:
+        """One entry by id or pick code: how OpenList looks at what it has just uploaded."""
+        file_id, pick_code = call.query.get("file_id", ""), call.query.get("pick_code", "")
+        entry = self._tree.entry(_id(file_id)) if file_id else self._tree.by_pick_code(pick_code)
+        if entry is None:
+            return cookie_error(Refusal(20018, "文件不存在或已删除。"))
+        call.note(entry.name)
+        return answer({"state": True, "error": "", "errno": 0, "data": [listing_row(entry)]})
 
     async def _search(self, call: Call) -> Response:
         found = self._tree.search(call.query.get("search_value", ""), _id(call.query.get("cid", "0")))
@@ -174,7 +225,7 @@ class Folders:
 
 def listing_row(entry: Entry) -> dict[str, object]:
     """An entry as webapi lists it: files have ``fid`` and their folder as ``cid``, folders ``cid`` and ``pid``."""
-    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.added))
+    moment = f"{datetime.fromtimestamp(entry.added, _BEIJING):%Y-%m-%d %H:%M}"
     common: dict[str, object] = {
         "aid": "1",
         "n": entry.name,

@@ -10,6 +10,7 @@ from .call import Call
 from .initupload import Ask, Check, Instant, Refused
 from .tree import ROOT, Entry, TreeError
 from .upload_api import object_for
+from .views import space
 from .world import Endpoint, World, open_error, open_ok
 
 _MAX_PAGE = 1150
@@ -135,6 +136,7 @@ class OpenApi:
             order=query.get("o", ""),
             ascending=query.get("asc", "0") == "1",
             folders=query.get("show_dir", "0") == "1",
+            deep=query.get("cur", "0") != "1",
         )
         offset = int(query["offset"]) if query.get("offset", "").isdigit() else 0
         limit = min(int(query["limit"]) if query.get("limit", "").isdigit() else 20, _MAX_PAGE)
@@ -182,12 +184,6 @@ class OpenApi:
         )
 
     async def _user_info(self, call: Call) -> Response:
-        left = self._world.dials.space_left
-        used = sum(e.size for e in self._tree.all())
-
-        def space(size: int) -> dict[str, object]:
-            return {"size": size, "size_format": format_bytes(size)}
-
         return open_ok(
             {
                 "user_id": self._world.accounts.user_id,
@@ -195,11 +191,7 @@ class OpenApi:
                 "user_face_s": "",
                 "user_face_m": "",
                 "user_face_l": "",
-                "rt_space_info": {
-                    "all_total": space(left + used),
-                    "all_use": space(used),
-                    "all_remain": space(left),
-                },
+                "rt_space_info": space(self._world),
                 "vip_info": {"level_name": "VIP", "expire": 4102444800},
             }
         )

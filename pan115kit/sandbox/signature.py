@@ -169,9 +169,9 @@ def _verify_v4_header(request: SignedRequest, authorization: str, find_key: KeyF
     key_id, scope = _credential(fields.get("Credential", ""))
     key = _living_key(key_id, request.headers.get("x-oss-security-token", ""), find_key, now)
     stamp, when = _v4_time(request.headers)
-    _check_skew(when, stamp, now)
+    day = _day(_check_skew(when, stamp, now))
     additional = [h for h in fields.get("AdditionalHeaders", "").split(";") if h]
-    return _match_v4(request, key, scope, stamp, additional, fields.get("Signature", ""))
+    return _match_v4(request, key, scope, stamp, day, additional, fields.get("Signature", ""))
 
 
 def _verify_v4_url(request: SignedRequest, query: Mapping[str, str], find_key: KeyFinder, now: float) -> StsKey:
@@ -187,11 +187,17 @@ def _verify_v4_url(request: SignedRequest, query: Mapping[str, str], find_key: K
         raise _denied("Request has expired.", "0002-00000224", Expires=_iso(when + int(life)))
     additional = [h for h in query.get("x-oss-additional-headers", "").split(";") if h]
     unsigned = replace(request, query=[(k, v) for k, v in request.query if k != "x-oss-signature"])
-    return _match_v4(unsigned, key, scope, stamp, additional, query.get("x-oss-signature", ""))
+    return _match_v4(unsigned, key, scope, stamp, _day(when), additional, query.get("x-oss-signature", ""))
 
 
 def _match_v4(
-    request: SignedRequest, key: StsKey, scope: str, stamp: str, additional: list[str], signature: str
+    request: SignedRequest,
+    key: StsKey,
+    scope: str,
+    stamp: str,
+    day: str,
+    additional: list[str],
+    signature: str,
 ) -> StsKey:
     digest = hashlib.sha256(v4_canonical_request(request, additional).encode()).hexdigest()
     text = f"OSS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
@@ -199,7 +205,7 @@ def _match_v4(
     for step in scope.split("/"):
         signing_key = hmac.digest(signing_key, step.encode(), "sha256")
     expected = hmac.digest(signing_key, text.encode(), "sha256").hex()
-    if scope.startswith(stamp[:8]) and hmac.compare_digest(expected.encode(), signature.encode()):
+    if scope.startswith(f"{day}/") and hmac.compare_digest(expected.encode(), signature.encode()):
         return key
     raise _mismatch(key, signature, text)
 
@@ -247,7 +253,8 @@ def _living_key(key_id: str, token: str, find_key: KeyFinder, now: float) -> Sts
     return key
 
 
-def _check_skew(when: float | None, text: str, now: float) -> None:
+def _check_skew(when: float | None, text: str, now: float) -> float:
+    """When it was signed."""
     if when is None:
         raise _denied("OSS authentication requires a valid Date.", "0002-00000218")
     if abs(now - when) > MAX_SKEW:
@@ -260,14 +267,20 @@ def _check_skew(when: float | None, text: str, now: float) -> None:
             RequestTime=_iso(when),
             ServerTime=_iso(now),
         )
+    return when
 
 
 def _v4_time(headers: Mapping[str, str]) -> tuple[str, float | None]:
+    """The time as the client wrote and signed it, and as a number."""
     if "x-oss-date" in headers:
         return headers["x-oss-date"], _basic_date(headers["x-oss-date"])
-    when = _http_date(headers.get("date", ""))
-    stamp = f"{datetime.fromtimestamp(when, UTC):%Y%m%dT%H%M%SZ}" if when is not None else ""
-    return stamp, when
+    # Aliyun's Go SDK sends no x-oss-date and signs the text of Date.
+    date = headers.get("date", "")
+    return date, _http_date(date)
+
+
+def _day(when: float) -> str:
+    return f"{datetime.fromtimestamp(when, UTC):%Y%m%d}"
 
 
 def _http_date(text: str) -> float | None:

@@ -145,15 +145,30 @@ class Tree:
         return "/" + "/".join(e.name for e in self.lineage(file_id))
 
     def children(
-        self, folder_id: int, *, order: str = "user_ptime", ascending: bool = False, folders: bool = True
+        self,
+        folder_id: int,
+        *,
+        order: str = "user_ptime",
+        ascending: bool = False,
+        folders: bool = True,
+        deep: bool = False,
     ) -> list[Entry]:
-        """What a folder holds, folders first."""
+        """What a folder holds, folders first.
+
+        Args:
+            folders: Folders too; False: files alone.
+            deep: Where files alone are asked for, those of all folders below, too: so 115 lists with
+                ``show_dir=0`` and no ``cur=1``.
+        """
         column = {"file_name": "name", "file_size": "size"}.get(order, "added")
         direction = "ASC" if ascending else "DESC"
         rows = self._shelf.rows(
-            f"SELECT * FROM entry WHERE parent_id=? AND is_dir<=? ORDER BY is_dir DESC, {column} {direction},"
-            f" file_id {direction}",
+            "WITH RECURSIVE below(id) AS (VALUES(?) UNION"
+            " SELECT file_id FROM entry JOIN below ON parent_id=id WHERE is_dir AND ?)"
+            " SELECT * FROM entry WHERE parent_id IN below AND is_dir<=?"
+            f" ORDER BY is_dir DESC, {column} {direction}, file_id {direction}",
             folder_id,
+            int(deep and not folders),
             int(folders),
         )
         return [_entry(r) for r in rows]

@@ -68,7 +68,8 @@ class UploadApi:
 
     async def _initupload(self, call: Call) -> Response:
         body = await call.body()
-        k_ec = call.query.get("k_ec", "")
+        # fake115uploader puts the base64 into the URL as it is, so its "+" comes in as a space; 115 reads both.
+        k_ec = call.query.get("k_ec", "").replace(" ", "+")
         try:
             channel = self._world.cipher.open_request(k_ec)
             form = dict(parse_qsl(channel.decrypt_request(body).decode("utf-8"), keep_blank_values=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..text import format_bytes
+
 if TYPE_CHECKING:
     from .world import World
 
@@ -71,6 +73,14 @@ class UnfinishedUpload:
     def stored(self) -> int:
         """Bytes that are there."""
         return sum(p.size for p in self.parts)
+
+
+def space(world: World) -> dict[str, object]:
+    """The account's space in the fields that the Open API and webapi share (protocol §6.2)."""
+    left = world.dials.space_left
+    used = sum(e.size for e in world.tree.all())
+    sizes = {"all_total": left + used, "all_use": used, "all_remain": left}
+    return {name: {"size": size, "size_format": format_bytes(size)} for name, size in sizes.items()}
 
 
 def all_files(world: World, *, folders: bool = True) -> list[DriveFile]:

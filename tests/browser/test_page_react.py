@@ -20,7 +20,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from pan115kit.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_browser, pytest.mark.timeout(1800)]
 
 SOURCE = Path(__file__).parents[1] / "server" / "react_page"
 PAGE = Path(__file__).parents[2] / "pan115kit" / "server" / "page"
@@ -40,12 +40,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(PAGE / name, kit)
     installed = subprocess.run(
         [NPM, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=folder, capture_output=True, text=True, timeout=400, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=1200, check=False,
     )  # fmt: skip
     if installed.returncode:
         pytest.skip(f"npm's packages cannot be had: {installed.stderr[-300:]}")
     built = subprocess.run(
-        [NPM, "run", "build"], cwd=folder, capture_output=True, text=True, timeout=200, check=False
+        [NPM, "run", "build"], cwd=folder, capture_output=True, text=True, timeout=500, check=False
     )
     assert built.returncode == 0, built.stdout + built.stderr  # the types are checked here too
     return folder / "dist"

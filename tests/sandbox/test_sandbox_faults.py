@@ -139,8 +139,11 @@ def test_a_stall_ends_with_release(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_stall_ends_when_the_client_leaves(peer: OpenPeer, begun: tuple[str, dict[str, str]], when: str) -> None:
-    """Stalled requests would pile up in a long-lived sandbox."""
+@pytest.mark.parametrize("released", [False, True])
+def test_a_stall_ends_when_the_client_leaves(
+    peer: OpenPeer, begun: tuple[str, dict[str, str]], when: str, released: bool
+) -> None:
+    """Stalled requests would pile up in a long-lived sandbox, or be carried out behind their client's back."""
     url, headers = begun
     peer.sandbox.fault("upload_part", "stall", when=when)
     host, port = peer.sandbox.endpoint.removeprefix("http://").split(":")
@@ -148,6 +151,8 @@ def test_a_stall_ends_when_the_client_leaves(peer: OpenPeer, begun: tuple[str, d
     with socket.create_connection((host, int(port)), timeout=120) as line:
         line.sendall((head + "".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n").encode() + b"x" * PART)
         eventually(lambda: peer.sandbox.stalled == 1)
+    if released:
+        peer.sandbox.release()
     eventually(lambda: peer.sandbox.requests[-1].seconds > 0 and peer.sandbox.stalled == 0)
     assert peer.sandbox.requests[-1].route == "upload_part"
     assert stored(peer.sandbox) == ([1] if when == "after" else [])

@@ -227,9 +227,9 @@ class CookieDrive(RouteDrive):
         except TargetError:
             return None
         except DriveError as error:
-            if error.retryable or type(error) is not DriveError:
+            if error.code != 404 and (error.retryable or type(error) is not DriveError):
                 raise
-            return None  # not offered to this client: level by level then
+            return None  # not offered to this client, be it by a page: level by level then
         return id_text(reply.get("cid")) or None
 
     async def _add_folder(self, parent_id: str, name: str) -> str:

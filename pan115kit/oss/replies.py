@@ -24,6 +24,7 @@ from ..errors import (
     OssError,
     PartAlreadyExistError,
     PartNotSequentialError,
+    RateLimitedError,
     TargetError,
     VerificationError,
 )
@@ -61,6 +62,11 @@ _CALLBACK_ERRORS: dict[int, tuple[type[DriveError], str]] = {
     10014: (TargetError, "the target folder is gone"),
     20009: (TargetError, "the target folder is gone"),
     91005: (NoSpaceError, "make room in the drive"),
+    # not a no: 115 had no time to take the file in (protocol §7, §9)
+    590075: (RateLimitedError, "115 was asked too often; the upload is tried again"),
+    990005: (RateLimitedError, "115 is busy; the upload is tried again"),
+    990009: (RateLimitedError, "115 is busy; the upload is tried again"),
+    990019: (RateLimitedError, "115 is busy; the upload is tried again"),
 }
 
 
@@ -144,7 +150,7 @@ def _error_fields(reply: httpx.Response) -> dict[str, str]:
         except (binascii.Error, ValueError):
             return {}
     try:
-        root = ElementTree.fromstring(text)
+        root = _parsed(text)
     except (ElementTree.ParseError, ValueError):
         return {}
     return {child.tag: (child.text or "").strip() for child in root} if root.tag == "Error" else {}
@@ -260,6 +266,7 @@ def callback_reply(reply: httpx.Response, crc64: int | None) -> CallbackReply:
 
     Raises:
         VerificationError: 115 says the content is not what was claimed (10002).
+        RateLimitedError: 115 is busy; the upload may be tried again.
         DriveError: 115 refuses the file for another reason.
         DriveProtocolError: The body is not 115's JSON.
 
@@ -315,9 +322,17 @@ def _number(value: object) -> int | None:
         return None
 
 
+def _parsed(text: bytes) -> ElementTree.Element:
+    """XML by its local names: Aliyun's manual shows answers with a namespace, 115's bucket sends none."""
+    root = ElementTree.fromstring(text)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
 def _xml(reply: httpx.Response, root: str) -> ElementTree.Element:
     try:
-        element = ElementTree.fromstring(reply.content)
+        element = _parsed(reply.content)
     except (ElementTree.ParseError, ValueError):
         raise _unreadable(reply, root) from None
     if element.tag != root:

@@ -6,12 +6,15 @@ No I/O and no clock: everything is an argument, so properties can test it.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..config import MAX_PART_SIZE, MAX_PARTS, MIB, MIN_PART_SIZE
 from ..errors import (
+    CallbackFailedError,
     ChecksumMismatchError,
+    DriveError,
     FileTooLargeError,
     NetworkError,
     NoSuchUploadError,
@@ -24,6 +27,8 @@ from ..models import Part
 
 #: Growing parts stop here: one lost part should never cost more than this many bytes.
 LARGEST_GROWN_PART = 32 * MIB
+#: What OSS says when the ticket's place is not there: a new ticket is asked for (protocol §4.7).
+WRONG_PLACE = frozenset({"NoSuchBucket", "NoSuchKey"})
 #: Seconds of waiting for an answer below which a line counts as near and parts stay as they are.
 NEAR = 0.02
 
@@ -156,6 +161,27 @@ def same_part(theirs: Part, ours: Part) -> bool:
     if theirs.crc64 is not None and ours.crc64 is not None:
         return theirs.crc64 == ours.crc64
     return bool(ours.etag) and theirs.etag.upper() == ours.etag.upper()
+
+
+def is_md5(etag: str) -> bool:
+    """Whether an ETag tells the content: the MD5 of a part, in hex.
+
+    Example:
+        >>> is_md5("289DFF07669D7A23DE0EF88D2F7129E7"), is_md5("289DFF07669D7A23DE0EF88D2F7129E7-3")
+        (True, False)
+    """
+    return re.fullmatch(r"[0-9A-F]{32}", etag) is not None
+
+
+def is_final_no(error: Pan115Error) -> bool:
+    """Whether an answer says for sure that no file came of the request: there is nothing to look for.
+
+    Example:
+        >>> is_final_no(OssError("no", status=404)), is_final_no(NetworkError("no answer"))
+        (True, False)
+    """
+    answered = isinstance(error, DriveError | OssError) and not isinstance(error, CallbackFailedError)
+    return answered and not error.retryable
 
 
 class Remedy(enum.Enum):

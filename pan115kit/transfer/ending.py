@@ -13,7 +13,7 @@ from ..errors import CallbackFailedError, NoSuchUploadError, Pan115Error, Verifi
 from ..models import Part, UploadTicket
 from ..oss.bucket import Callback, CallbackReply
 from ..progress import ProgressRecorder
-from .decide import Remedy, Start, plan_resume, remedy_for
+from .decide import Remedy, Start, is_final_no, plan_resume, remedy_for
 from .multipart import Multipart, Restart
 from .source import LocalFile
 from .tools import Tools
@@ -84,7 +84,7 @@ class Ending:
             except VerificationError:
                 raise
             except Pan115Error as error:
-                in_doubt = wire.all_sent or isinstance(error, CallbackFailedError)
+                in_doubt = not is_final_no(error) and (wire.all_sent or isinstance(error, CallbackFailedError))
                 if in_doubt and (there := await self.find(ticket, patient=wire.all_sent)):
                     return Arrived(there.file_id, there.pick_code)
                 # after a 203 the same PUT may be made again (protocol §4.7)
@@ -127,14 +127,14 @@ class Ending:
                 wire.tally.retries += 1
                 self.recorder.retried()
                 await self.tools.back_off(attempt)
-                parts = await self._still_open(multipart)
+                parts = await self._still_open(multipart, error)
 
-    async def _still_open(self, multipart: Multipart) -> list[Part]:
-        """The parts of an upload that was not completed after all."""
+    async def _still_open(self, multipart: Multipart, error: Pan115Error) -> list[Part]:
+        """The parts of an upload that was not completed after all; else ``error`` is what went wrong."""
         try:
             listed = await multipart.listed()
-        except NoSuchUploadError as error:
-            raise Restart(error, completed=True) from error
+        except NoSuchUploadError as gone:
+            raise Restart(error, completed=True) from gone
         plan = plan_resume(self.file.size, listed)
         if plan.start is not Start.COMPLETE:
             raise Restart(Pan115Error(f"OSS cannot complete the upload: {plan.reason}"))

@@ -23,11 +23,13 @@ from .decide import (
     Start,
     count_parts,
     grown_part_size,
+    is_md5,
     part_size_for,
     plan_resume,
     remedy_for,
     same_part,
 )
+from .hashing import md5_range
 from .source import LocalFile
 from .tools import Tools
 from .wire import Wire
@@ -141,13 +143,19 @@ class Multipart:
 
     async def _check_against_file(self, plan: Plan, part: Part) -> None:
         """A part our row does not know: the file says whether it is ours."""
-        if part.crc64 is None:
-            return  # nothing to compare with; 115 checks the whole file's sha1 at the end
         offset = sum(p.size for p in plan.parts if p.number < part.number)
         if not self.tools.config.sequential:
             offset = (part.number - 1) * part_size_for(self.file.size, self.tools.config.part_size)
-        if await self.file.crc64_range(offset, part.size) != part.crc64:
+        if not await self._is_of_file(part, offset):
             raise Restart(Pan115Error(f"part {part.number} on OSS is not from this file"))
+
+    async def _is_of_file(self, part: Part, offset: int) -> bool:
+        """Whether OSS's part is the file's bytes from ``offset``: by CRC-64, else by MD5 (law 4, protocol §4.7)."""
+        if part.crc64 is not None:
+            return await self.file.crc64_range(offset, part.size) == part.crc64
+        if is_md5(part.etag):
+            return await md5_range(self.file, offset, part.size) == part.etag
+        return True  # nothing to compare with; 115 checks the whole file's sha1 at the end
 
     # -- sending -----------------------------------------------------------------------------------------------
 
@@ -242,10 +250,7 @@ class Multipart:
         theirs = next((part for part in listed if part.number == number), None)
         if theirs is None:
             return None
-        ours = Part(number, length, "", await self.file.crc64_range(offset, length))
-        if theirs.crc64 is None and theirs.size == length:
-            return theirs  # an OSS that lists no CRC: 115 still checks the whole file's sha1
-        if same_part(theirs, ours):
+        if theirs.size == length and await self._is_of_file(theirs, offset):
             return theirs
         if self.tools.config.sequential:
             raise Restart(Pan115Error(f"part {number} on OSS differs from the file"))

@@ -19,6 +19,7 @@ from ..errors import (
     FileChangedError,
     FileTooLargeError,
     NoSpaceError,
+    OssError,
     Pan115Error,
     SessionBusyError,
     TargetError,
@@ -28,6 +29,7 @@ from ..models import FileIdentity, UploadResult, UploadSession, UploadStatus, Up
 from ..progress import ProgressRecorder
 from ..store import session_id_for
 from ..store.sessions import PendingAbort
+from .decide import WRONG_PLACE
 from .ending import Arrived, Ending
 from .hashing import sha1_file
 from .multipart import Multipart, Restart
@@ -286,12 +288,17 @@ class Upload:
 
     async def _send(self, file: LocalFile, ending: Ending, ticket: UploadTicket, upload_id: str) -> Arrived:
         wire = Wire(file, self.recorder, self.tools.bandwidth, self.tally)
-        if not upload_id and (file.size == 0 or file.size < self.tools.config.multipart_threshold):
-            return await ending.put(wire, ticket)
-        adapt = self.tools.config.adapts_part_size
-        multipart = Multipart(self.tools, file, self.request.session_id, ticket, self.recorder, wire, adapt=adapt)
-        parts = await multipart.send_all(upload_id)
-        return await ending.complete(multipart, parts)
+        try:
+            if not upload_id and (file.size == 0 or file.size < self.tools.config.multipart_threshold):
+                return await ending.put(wire, ticket)
+            adapt = self.tools.config.adapts_part_size
+            multipart = Multipart(self.tools, file, self.request.session_id, ticket, self.recorder, wire, adapt=adapt)
+            parts = await multipart.send_all(upload_id)
+            return await ending.complete(multipart, parts)
+        except OssError as error:
+            if error.code in WRONG_PLACE:
+                raise Restart(error) from error
+            raise
 
     # -- bookkeeping -------------------------------------------------------------------------------------------
 

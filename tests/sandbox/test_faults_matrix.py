@@ -20,7 +20,6 @@ from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import (
     AccountBlockedError,
-    DriveError,
     OssError,
     Pan115Client,
     Pan115Error,
@@ -87,8 +86,6 @@ class Case:
         """The error this fault ends in, or None where the upload must arrive in spite of it."""
         if self.fault == "405 page":
             return OssError if self.route in (*SMALL, *LARGE, "list_parts", "abort") else AccountBlockedError
-        if self.fault == "state false" and self.route in ("put_object", "complete"):
-            return DriveError  # 115 has refused the file: not ours to try again unasked
         return None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from upload_support import PART, PATIENCE, Stage, content, until
 
 from pan115kit import NetworkError, SessionBusyError, UploadCancelled, UploadJob, UploadStatus
+from pan115kit.sandbox import oss_xml
 from pan115kit.store import session_id_for
 
 both_routes = pytest.mark.parametrize("route", ["cookie", "open"])
@@ -180,8 +182,17 @@ def test_file_grown_between_runs_begins_anew_and_leaves_nothing(stage: Stage) ->
     stage.assert_arrived(path, "/x/film.mkv")
 
 
-def test_part_that_is_not_ours_is_not_built_upon(stage: Stage) -> None:
-    """OSS has a part that our row does not know and that is not of this file: begin anew, do not complete it."""
+@pytest.mark.parametrize("lists_crc", [True, False])
+def test_part_that_is_not_ours_is_not_built_upon(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lists_crc: bool
+) -> None:
+    """OSS has a part that our row does not know and that is not of this file: begin anew, do not complete it.
+
+    An OSS that lists no CRC-64 tells by the ETag.
+    """
+    if not lists_crc:
+        whole = oss_xml._part
+        monkeypatch.setattr(oss_xml, "_part", lambda part: re.sub("<HashCrc.*ecma>", "", whole(part)))
     client, path = stage.client(), stage.file()
     stage.hold("upload_part", after=4)
     job = client.submit(path, "/x")
@@ -195,6 +206,33 @@ def test_part_that_is_not_ours_is_not_built_upon(stage: Stage) -> None:
     asyncio.run(_on_engine(bucket.upload_part(left.object, left.upload_id, 5, foreign, PART)))
     job.resume()
     assert job.wait(PATIENCE).success
+    assert stage.box.count("initiate") == 2
+    assert stage.box.count("complete") == 1
+    stage.assert_arrived(path, "/x/film.mkv")
+
+
+@pytest.mark.parametrize("lists_crc", [True, False])
+def test_part_whose_reply_was_lost_is_told_from_another_by_crc_or_etag(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lists_crc: bool
+) -> None:
+    """Whatever OSS lists, a part that arrived is not sent twice."""
+    if not lists_crc:
+        whole = oss_xml._part
+        monkeypatch.setattr(oss_xml, "_part", lambda part: re.sub("<HashCrc.*ecma>", "", whole(part)))
+    client, path = stage.client(), stage.file()
+    stage.box.fault("upload_part", "reset_after", after=3)
+    assert client.upload(path, "/x", progress="none").success
+    assert set(stage.parts().values()) == {1}
+    stage.assert_arrived(path, "/x/film.mkv")
+
+
+@pytest.mark.parametrize(("size", "route"), [(PART, "put_object"), (5 * PART, "initiate"), (5 * PART, "upload_part")])
+def test_place_that_oss_does_not_know_is_asked_for_anew(stage: Stage, size: int, route: str) -> None:
+    """115's ticket names a bucket that is not there (any more): a new ticket helps, the old one never."""
+    client, path = stage.client(), stage.file(size=size)
+    stage.box.fault(route, "status", status=404, code="NoSuchBucket")
+    assert client.upload(path, "/x", progress="none").success
+    assert stage.box.count("initupload") == 2
     stage.assert_arrived(path, "/x/film.mkv")
 
 

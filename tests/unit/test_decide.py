@@ -13,6 +13,7 @@ from pan115kit.transfer.decide import (
     Start,
     count_parts,
     grown_part_size,
+    is_final_no,
     part_size_for,
     plan_resume,
     remedy_for,
@@ -101,6 +102,24 @@ def test_same_part_wants_number_size_and_content() -> None:
     assert not same_part(part, Part(1, 6, "AB", 7))
     assert not same_part(part, Part(1, 5, "AB", 8))
     assert not same_part(Part(1, 5, "AB"), Part(1, 5, ""))
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [
+        (errors.NoSpaceError("x"), True),
+        (errors.OssError("x", status=400, code="InvalidDigest"), True),
+        (errors.NetworkError("x"), False),
+        (errors.RateLimitedError("x"), False),
+        (errors.DriveProtocolError("x"), False),
+        (errors.CallbackFailedError("x", status=203), False),
+        (errors.OssError("x", status=502, retryable=True), False),
+        (errors.FileChangedError("x"), False),
+    ],
+)
+def test_only_a_clear_no_needs_no_look_at_the_drive(error: errors.Pan115Error, final: bool) -> None:
+    """A doubt taken for a no would send a file twice; a no taken for a doubt keeps the user waiting for seconds."""
+    assert is_final_no(error) is final
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,13 @@ def test_folders_are_made_in_one_call() -> None:
 
 @pytest.mark.parametrize(
     "refusal",
-    [{"state": False, "errno": 1001}, httpx.Response(404), {"state": True}, {"state": False, "errno": 20009}],
+    [
+        {"state": False, "errno": 1001},
+        httpx.Response(404),
+        httpx.Response(404, text="<html>404 Not Found</html>"),
+        {"state": True},
+        {"state": False, "errno": 20009},
+    ],
 )
 def test_without_add_path_folders_are_made_level_by_level(refusal: Any) -> None:
     """Where 115 takes that call away, folders still come into being; one that appeared meanwhile is looked up."""

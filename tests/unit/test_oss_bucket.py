@@ -30,6 +30,7 @@ from pan115kit.errors import (
     Pan115Error,
     PartAlreadyExistError,
     PartNotSequentialError,
+    RateLimitedError,
     TargetError,
     VerificationError,
 )
@@ -271,7 +272,14 @@ def test_203_is_a_failure_though_http_calls_it_a_success() -> None:
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [(10002, VerificationError), (10014, TargetError), (91005, NoSpaceError), (4711, DriveError), (None, DriveError)],
+    [
+        (10002, VerificationError),
+        (10014, TargetError),
+        (91005, NoSpaceError),
+        (990009, RateLimitedError),  # worth another try
+        (4711, DriveError),
+        (None, DriveError),
+    ],
 )
 def test_a_refusal_by_115_keeps_its_code_and_words(code: int | None, kind: type[DriveError]) -> None:
     """HTTP 200 with ``state: false`` is no success either."""
@@ -279,6 +287,27 @@ def test_a_refusal_by_115_keeps_its_code_and_words(code: int | None, kind: type[
         put(httpx.Response(200, json={"state": False, "code": code, "message": "校验文件失败"}))
     assert type(caught.value) is kind
     assert (caught.value.code, caught.value.server_message) == (code, "校验文件失败")
+
+
+def test_xml_with_a_namespace_is_understood() -> None:
+    """Aliyun's manual shows answers with one; an upload must not end at it."""
+    space = 'xmlns="http://doc.oss-cn-hangzhou.aliyuncs.com"'
+    begun = f"<InitiateMultipartUploadResult {space}><UploadId>0A1B</UploadId></InitiateMultipartUploadResult>"
+    part = '<Part><PartNumber>1</PartNumber><ETag>"AB"</ETag><Size>5</Size></Part>'
+    listed = f"<ListPartsResult {space}><IsTruncated>false</IsTruncated>{part}</ListPartsResult>"
+    gone = f"<Error {space}><Code>NoSuchUpload</Code></Error>"
+    oss = ScriptedOss(
+        httpx.Response(200, text=begun), httpx.Response(200, text=listed), httpx.Response(404, text=gone)
+    )
+
+    async def run() -> None:
+        bucket = oss.bucket()
+        assert await bucket.initiate("key") == "0A1B"
+        assert await bucket.list_parts("key", "0A1B") == [Part(1, 5, "AB")]
+        with pytest.raises(NoSuchUploadError):
+            await bucket.list_parts("key", "0A1B")
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("text", ["", "<xml/>", "[]", '{"data":{}}', '{"state":true,"data":[]}', '{"state":true'])

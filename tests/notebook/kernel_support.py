@@ -46,7 +46,6 @@ class Kernel:
         self._manager._kernel_spec = KernelSpec(argv=argv, display_name="test", language="python")
         self.updates: list[dict[str, Any]] = []
         self.comms: list[dict[str, Any]] = []
-        self.streams: list[str] = []
 
     def __enter__(self) -> Self:
         env = dict(os.environ, IPYTHONDIR=str(self.directory / "ipython"), JUPYTER_RUNTIME_DIR=str(self.directory))
@@ -63,7 +62,9 @@ class Kernel:
 
     def forget(self) -> None:
         """Forget what was said to earlier tests."""
-        self.updates, self.comms, self.streams = [], [], []
+        self.updates, self.comms = [], []
+        for told in self.directory.glob("*.told"):
+            told.unlink()
 
     def restart(self) -> None:
         """As the front end's button does."""
@@ -127,13 +128,14 @@ class Kernel:
             self.updates.append(content)
         elif kind.startswith("comm"):
             self.comms.append(dict(content, kind=kind))
-        elif kind == "stream":
-            self.streams.append(content["text"])
         return message
 
-    def told(self, word: str) -> bool:
-        """Whether something in the kernel has printed ``word``."""
-        return word in "".join(self.streams)
+    def wait_until_told(self, word: str) -> None:
+        """Until something in the kernel has called ``tell(word)``, also while a cell blocks."""
+        end = time.monotonic() + PATIENCE
+        while not Path(self.directory, f"{word}.told").exists():
+            assert time.monotonic() < end, f"nobody said {word}"
+            time.sleep(0.01)
 
     def click(self, model_id: str) -> None:
         """Press a button as the front end does."""

@@ -16,7 +16,7 @@ def test_interrupting_upload_stops_it_and_keeps_its_session(kernel: Kernel) -> N
     """■ during ``client.upload()``: one line, no traceback, and the next run goes on from there."""
     kernel.run("hold(after=2)\ntell_when(lambda: box.stalled and blocked(client.jobs()[0]), 'held')")
     cell = kernel.start("client.upload(make('a.bin', 2_000_000), '/影视', progress='none')")
-    kernel.collect(lambda: kernel.told("held"))
+    kernel.wait_until_told("held")
     kernel.interrupt()
     done = kernel.finish(cell)  # which the upload alone would never be
     assert done.errors == ["UploadInterrupted"]
@@ -28,8 +28,8 @@ def test_interrupting_upload_stops_it_and_keeps_its_session(kernel: Kernel) -> N
 @pytest.mark.parametrize(
     "wait",
     [
-        # printed when the cell lets go of the loop
-        "asyncio.get_running_loop().call_soon(print, 'waiting')\nawait job",
+        # told when the cell lets go of the loop
+        "asyncio.get_running_loop().call_soon(tell, 'waiting')\nawait job",
         "tell_when(lambda: blocked(job), 'waiting')\njob.wait()",
     ],
     ids=["await job", "job.wait()"],
@@ -38,7 +38,7 @@ def test_interrupting_a_wait_lets_the_upload_go_on(kernel: Kernel, wait: str) ->
     """■ while waiting only stops the waiting: somebody who wants his kernel back must not lose his upload."""
     kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')")
     cell = kernel.start(wait)
-    kernel.collect(lambda: kernel.told("waiting"))
+    kernel.wait_until_told("waiting")
     kernel.interrupt()
     done = kernel.finish(cell)  # which the upload alone would never be
     assert len(done.traceback) == 1, done.traceback

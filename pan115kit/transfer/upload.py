@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..config import MAX_PART_SIZE, MAX_PARTS
-from ..drive.base import FileClaim, Instant, NeedsUpload
+from ..drive.base import Account, FileClaim, Instant, NeedsUpload
 from ..drive.names import shorten_file_name
 from ..errors import (
+    DriveError,
     FileChangedError,
     FileTooLargeError,
     NoSpaceError,
@@ -166,8 +167,14 @@ class Upload:
         return session
 
     async def _check_account(self, file: LocalFile) -> None:
-        """Limits are checked before a byte is hashed."""
-        account = await self.tools.drive.account()
+        """Limits are checked before a byte is hashed, where 115 tells them."""
+        try:
+            account = await self.tools.drive.account()
+        except DriveError as error:
+            if type(error) is not DriveError or error.retryable:
+                raise
+            # the Open API needs no account to upload: an app that may not ask about it, may still upload
+            account = Account(user_id="")
         if account.size_limit is not None and file.size > account.size_limit:
             raise FileTooLargeError(
                 f"{file.name} has {file.size} bytes, the account's limit is {account.size_limit}",

@@ -196,6 +196,15 @@ def test_full_drive_is_told_before_hashing(stage: Stage, monkeypatch: pytest.Mon
     stage.assert_nothing_sent()
 
 
+def test_app_that_may_not_ask_about_the_account_may_upload(stage: Stage) -> None:
+    """The room left is a courtesy; an upload on the Open API needs no answer about it."""
+    stage.box.fault("open_user_info", "status", times=None, status=404)
+    path = stage.file()
+    assert stage.client("open").upload(path, "/x", progress="none").success
+    stage.box.clear_faults()
+    stage.assert_arrived(path, "/x/film.mkv")
+
+
 def test_missing_target_may_not_be_made(stage: Stage) -> None:
     """``create_target=False`` catches a mistyped folder instead of making it."""
     with pytest.raises(TargetError, match="/nowhere"):

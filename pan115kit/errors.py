@@ -219,7 +219,7 @@ class NoSpaceError(DriveError):
 
 
 class VerificationError(DriveError):
-    """115's record of the file differs from what was sent (10002, another sha1 or size)."""
+    """What 115 recorded of the file is not what was sent (10002, another sha1 or size), or it recorded nothing."""
 
     zh = "校验文件失败"
 

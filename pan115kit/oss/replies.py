@@ -265,9 +265,9 @@ def callback_reply(reply: httpx.Response, crc64: int | None) -> CallbackReply:
     """115's answer to the callback, as the body of a 200.
 
     Raises:
-        VerificationError: 115 says the content is not what was claimed (10002).
+        VerificationError: 115 says the content is not what was claimed (10002), or does not say why it refuses it.
         RateLimitedError: 115 is busy; the upload may be tried again.
-        DriveError: 115 refuses the file for another reason.
+        DriveError: 115 refuses the file for a reason we know.
         DriveProtocolError: The body is not 115's JSON.
 
     Example:
@@ -304,7 +304,8 @@ def callback_reply(reply: httpx.Response, crc64: int | None) -> CallbackReply:
 
 def _refused(answer: dict[str, Any]) -> DriveError:
     code = _number(answer.get("code", answer.get("errno")))
-    kind, hint = _CALLBACK_ERRORS.get(code or 0, (DriveError, "the file is not in the drive"))
+    # a no we do not know: 115 is asked anew once, as after 10002 (protocol §9)
+    kind, hint = _CALLBACK_ERRORS.get(code or 0, (VerificationError, "the file is not in the drive"))
     said = str(answer.get("message") or answer.get("error") or "")
     return kind("115 did not accept the uploaded file", hint=hint, code=code, server_message=said)
 

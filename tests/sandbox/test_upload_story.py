@@ -224,6 +224,17 @@ def test_parts_out_of_order_end_in_the_clear_error_115_gives(stage: Stage) -> No
     assert client.history()["status"].tolist() == ["failed"]
 
 
+def test_no_that_115_does_not_explain_is_asked_about_once(stage: Stage) -> None:
+    """115 is asked anew, because the file may be instant by then; the bytes are not sent twice for the same no."""
+    client, path = stage.client(), stage.file()
+    stage.box.fault("complete", "state_false", code=4711, message="未知错误")
+    with pytest.raises(VerificationError, match="未知错误"):
+        client.upload(path, "/x", progress="none")
+    assert stage.box.count("initupload") == 2
+    assert set(stage.parts().values()) == {1}
+    assert client.history()["status"].tolist() == ["failed"]
+
+
 def test_two_submits_of_one_file_to_one_place_do_not_work_on_one_session(stage: Stage) -> None:
     """The second says that the first is at it; the first is not disturbed."""
     client = stage.client()

@@ -277,8 +277,8 @@ def test_203_is_a_failure_though_http_calls_it_a_success() -> None:
         (10014, TargetError),
         (91005, NoSpaceError),
         (990009, RateLimitedError),  # worth another try
-        (4711, DriveError),
-        (None, DriveError),
+        (4711, VerificationError),  # unknown: 115 is asked anew once
+        (None, VerificationError),
     ],
 )
 def test_a_refusal_by_115_keeps_its_code_and_words(code: int | None, kind: type[DriveError]) -> None:

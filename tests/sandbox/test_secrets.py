@@ -97,8 +97,8 @@ def _provoke(stage: Stage, client: Pan115Client, route: str) -> Iterator[Pan115E
     troubles: list[Callable[[], object]] = [
         lambda: stage.box.fault("upload_part", "reset_before", times=None),
         lambda: stage.box.fault("upload_part", "status", times=None, status=403, code="AccessDenied"),
-        lambda: stage.box.fault("complete", "state_false", code=4711, message=_echo(stage, route)),
-        lambda: stage.box.fault("put_object", "state_false", code=10014, message=_echo(stage, route)),
+        lambda: stage.box.fault("complete", "state_false", code=4711),
+        lambda: stage.box.fault("put_object", "state_false", code=10014),
         lambda: (stage.box.expire_sts(), stage.box.fault(token, "truncated_json", times=None)),
         lambda: (stage.box.expire_sts(), stage.box.fault(token, "status", times=None, status=500)),
         lambda: stage.box.fault(init, "truncated_json", times=None),

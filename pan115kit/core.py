@@ -15,6 +15,7 @@ from . import runtime
 from .config import Endpoints, UploadConfig, state_directory
 from .drive import Drive, OnTokens, make_drive
 from .drive.credentials_file import CredentialStore
+from .drive.saved_tokens import SavedTokens
 from .errors import ConfigError, CredentialsError, Pan115Error
 from .notebook.shown import end_panels
 from .store import Store, open_store
@@ -40,7 +41,7 @@ class ClientCore:
         *,
         access_token: str | None = None,
         refresh_token: str | None = None,
-        on_tokens: OnTokens | None = None,
+        on_tokens: OnTokens | SavedTokens | None = None,
         endpoint: str | None = None,
         state_dir: PathLike | None = None,
         config: UploadConfig | None = None,
@@ -146,7 +147,7 @@ class ClientCore:
             found.cookie or None,
             access_token=found.access_token or None,
             refresh_token=found.refresh_token or None,
-            on_tokens=kept.save_tokens,
+            on_tokens=SavedTokens(kept, found),
             state_dir=state_dir,
             config=config,
         )
@@ -190,7 +191,7 @@ class ClientCore:
             found.cookie or None,
             access_token=found.access_token or None,
             refresh_token=found.refresh_token or None,
-            on_tokens=kept.save_tokens if kept else None,
+            on_tokens=SavedTokens(kept, found) if kept else None,
             endpoint=endpoint,
             state_dir=state_dir,
             config=config,

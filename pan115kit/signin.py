@@ -8,7 +8,15 @@ from pathlib import Path
 from .drive import make_drive
 from .drive.base import Drive
 from .drive.credentials_file import Credentials, CredentialStore
-from .drive.login import CookieLogin, DeviceLogin, LoginState, start_cookie_login, start_device_login
+from .drive.login import (
+    CookieLogin,
+    DeviceLogin,
+    LoginState,
+    credentials_of,
+    start_cookie_login,
+    start_device_login,
+)
+from .drive.saved_tokens import SavedTokens
 from .errors import LoginError
 from .text import say
 
@@ -35,13 +43,14 @@ async def sign_in(*, route: str, app: str | None, client_id: str | None, save: s
             print(f"  {state.label}", file=sys.stderr, flush=True)
         if login.state is not LoginState.CONFIRMED:
             raise LoginError(f"the login ended as {login.state}", hint="run it again for a new code")
-        credentials = _credentials(login)
+        credentials = credentials_of(login)
+    if kept is not None:
+        kept.save(credentials)  # first of all: what the scan gave is not lost when 115 does not answer now
     user_id = await _who(_drive(credentials, kept))
     print(say(f"已登录：用户 {user_id}", f"logged in as user {user_id}"))
     if kept is None:
         print(say("凭证未保存（--save file 可保存）", "nothing was kept (--save file keeps the credentials)"))
         return
-    kept.save(credentials)
     where = kept.path if save == "file" else say("系统钥匙串", "the system's keyring")
     print(say(f"凭证已保存：{where}", f"credentials kept in {where}"))
 
@@ -52,18 +61,12 @@ async def _start(route: str, app: str | None, client_id: str | None) -> CookieLo
     return await (start_cookie_login(app) if app else start_cookie_login())
 
 
-def _credentials(login: CookieLogin | DeviceLogin) -> Credentials:
-    if isinstance(login, CookieLogin):
-        return Credentials(cookie=login.cookie)
-    return Credentials(access_token=login.access_token, refresh_token=login.refresh_token)
-
-
 def _drive(credentials: Credentials, kept: CredentialStore | None) -> Drive:
     return make_drive(
         cookie=credentials.cookie or None,
         access_token=credentials.access_token or None,
         refresh_token=credentials.refresh_token or None,
-        on_tokens=kept.save_tokens if kept else None,
+        on_tokens=SavedTokens(kept, credentials) if kept else None,
     )
 
 

@@ -13,6 +13,7 @@ from ..errors import CredentialsError
 from .base import Account, Drive, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
 from .cookie import CookieDrive
 from .open import OpenDrive
+from .saved_tokens import SavedTokens
 from .tokens import OnTokens
 
 __all__ = [
@@ -36,7 +37,7 @@ def make_drive(
     cookie: str | None = None,
     access_token: str | None = None,
     refresh_token: str | None = None,
-    on_tokens: OnTokens | None = None,
+    on_tokens: OnTokens | SavedTokens | None = None,
     endpoints: Endpoints | None = None,
     config: UploadConfig | None = None,
     server_public_key: bytes | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,17 @@ from ..errors import ConfigError, CredentialsError, StoreError
 
 FILE_NAME = "credentials.json"
 _SERVICE = "pan115kit"
+_NUMBERS: dict[str, type] = {"renewals": int, "expires_at": float}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
     """A cookie, or the tokens of the Open API.  Its repr tells only which.
+
+    Attributes:
+        login: Tells one login from the next; a renewed pair of tokens belongs to the same login.
+        renewals: How often the pair of this login was renewed.
+        expires_at: When the access token ends, in seconds since the epoch; 0 if 115 did not say.
 
     Example:
         >>> Credentials(cookie="UID=1_A1_2; CID=ab; SEID=cd")
@@ -28,9 +34,12 @@ class Credentials:
     cookie: str = ""
     access_token: str = ""
     refresh_token: str = ""
+    login: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
+    renewals: int = 0
+    expires_at: float = 0.0
 
     def __repr__(self) -> str:
-        kinds = [field.name for field in fields(self) if getattr(self, field.name)]
+        kinds = [name for name in ("cookie", "access_token", "refresh_token") if getattr(self, name)]
         return f"<Credentials: {', '.join(kinds) or 'none'}>"
 
 
@@ -61,6 +70,11 @@ class CredentialStore:
         return f"<CredentialStore in {'the keyring' if self._keyring else self.path}>"
 
     @property
+    def directory(self) -> Path:
+        """The state directory they belong to."""
+        return self._directory
+
+    @property
     def path(self) -> Path:
         """The file (unless the keyring is used)."""
         return self._directory / FILE_NAME
@@ -78,9 +92,9 @@ class CredentialStore:
             return None
         try:
             values = json.loads(text)
-            known = {field.name for field in fields(Credentials)}
-            return Credentials(**{name: str(value) for name, value in values.items() if name in known})
-        except (ValueError, AttributeError):
+            known = {part.name: _NUMBERS.get(part.name, str) for part in fields(Credentials)}
+            return Credentials(**{name: known[name](value) for name, value in values.items() if name in known})
+        except (ValueError, TypeError, AttributeError):
             raise CredentialsError("the saved credentials are damaged", hint="log in again") from None
 
     def save(self, credentials: Credentials) -> None:
@@ -94,10 +108,6 @@ class CredentialStore:
             self._keyring.set_password(_SERVICE, self._entry, text)
         else:
             self._write(text)
-
-    def save_tokens(self, access_token: str, refresh_token: str) -> None:
-        """For ``on_tokens``: the old pair is dead when this is called."""
-        self.save(Credentials(access_token=access_token, refresh_token=refresh_token))
 
     def delete(self) -> None:
         """Forget them; nothing happens where there are none."""

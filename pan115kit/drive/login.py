@@ -28,6 +28,7 @@ from ..text import say
 from .answers import one_object
 from .codes import as_int, check_reply, is_true
 from .cookie import parse_cookie
+from .credentials_file import Credentials
 from .http import ApiClient
 from .qr import qr_svg, qr_text
 from .secret import Quiet, Secret, TokenPair
@@ -348,6 +349,21 @@ def code_challenge(verifier: str) -> str:
         'YOBb0bGVry+UES+nGXpciCiQWIQM58bflpN1a8YlD1U='
     """
     return base64.b64encode(hashlib.sha256(verifier.encode()).digest()).decode()
+
+
+def credentials_of(login: CookieLogin | DeviceLogin) -> Credentials:
+    """What a confirmed login gave, as :class:`CredentialStore` keeps it.
+
+    Raises:
+        LoginError: The login is not confirmed.
+
+    Example::
+
+        CredentialStore().save(credentials_of(login))
+    """
+    if isinstance(login, CookieLogin):
+        return Credentials(cookie=login.cookie)
+    return Credentials(access_token=login.access_token, refresh_token=login.refresh_token)
 
 
 def _there(value: str) -> str:

@@ -13,6 +13,7 @@ from .base import Account, FileClaim, RemoteFile, SignedRange
 from .codes import as_int
 from .http import ApiClient
 from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo
+from .saved_tokens import SavedTokens
 from .secret import Quiet, Secret
 from .tokens import OnTokens, TokenKeeper
 
@@ -46,7 +47,7 @@ class OpenDrive(RouteDrive):
         access_token: str | None = None,
         refresh_token: str | None = None,
         *,
-        on_tokens: OnTokens | None = None,
+        on_tokens: OnTokens | SavedTokens | None = None,
         endpoints: Endpoints | None = None,
         config: UploadConfig | None = None,
         api: ApiClient | None = None,

@@ -9,7 +9,9 @@ from typing import Any
 
 from ..errors import AccessTokenError, CredentialsError, DriveProtocolError, LoginError, Pan115Error
 from .codes import as_int
+from .credentials_file import Credentials
 from .http import ApiClient
+from .saved_tokens import SavedTokens
 from .secret import Quiet, Secret, TokenPair
 
 #: Called with the new access and refresh token, before either is used; may be sync or async.
@@ -30,7 +32,7 @@ class TokenKeeper:
         url: ``…/open/refreshToken``.
         access_token: The present access token.
         refresh_token: Its refresh token; without one the access token's end is final.
-        on_tokens: Keeps a new pair, e.g. ``CredentialStore.save_tokens``.
+        on_tokens: Keeps a new pair; with :class:`SavedTokens` other processes may renew the same pair.
 
     Example:
         >>> from pan115kit.config import UploadConfig
@@ -44,7 +46,7 @@ class TokenKeeper:
         url: str,
         access_token: str | None,
         refresh_token: str | None = None,
-        on_tokens: OnTokens | None = None,
+        on_tokens: OnTokens | SavedTokens | None = None,
     ) -> None:
         if not access_token and not refresh_token:
             raise CredentialsError("the Open API needs access_token or refresh_token")
@@ -54,7 +56,7 @@ class TokenKeeper:
         self._api = api
         self._url = url
         self._on_tokens = on_tokens
-        self._expires_at: float | None = None
+        self._expires_at = on_tokens.expires_at if isinstance(on_tokens, SavedTokens) else None
         self._renewal: asyncio.Task[None] | None = None
         self._final: LoginError | None = None
         api.hide(self._pair.access.reveal(), self._pair.refresh.reveal())
@@ -70,10 +72,12 @@ class TokenKeeper:
         """
         if self._final is not None:
             raise _again(self._final)
-        ends = self._expires_at is not None and self._api.timing.wall() >= self._expires_at - EARLY
-        if not self._pair.access or (ends and self._pair.refresh):
+        if not self._pair.access or (self._ends() and self._pair.refresh):
             return await self.renew(self._pair.access)
         return self._pair.access
+
+    def _ends(self) -> bool:
+        return self._expires_at is not None and self._api.timing.wall() >= self._expires_at - EARLY
 
     async def renew(self, used: Secret) -> Secret:
         """Another access token than ``used``: the one somebody renewed meanwhile, else a new one.
@@ -107,6 +111,21 @@ class TokenKeeper:
             task.exception()  # every waiter may have been cancelled: then nobody else looks at it
 
     async def _renew(self) -> None:
+        if isinstance(self._on_tokens, SavedTokens):
+            async with self._on_tokens.renewing() as newer:
+                if newer is not None:
+                    self._take(newer)
+                if newer is None or self._ends():
+                    await self._ask()
+        else:
+            await self._ask()
+
+    def _take(self, newer: Credentials) -> None:
+        self._api.hide(newer.access_token, newer.refresh_token)
+        self._pair = TokenPair(Secret(newer.access_token), Secret(newer.refresh_token))
+        self._expires_at = newer.expires_at or None
+
+    async def _ask(self) -> None:
         form: Quiet[str | int] = Quiet(refresh_token=self._pair.refresh.reveal())
         try:
             # route="open" reads 99 as an expired access token.
@@ -121,13 +140,16 @@ class TokenKeeper:
         self._api.hide(pair.access.reveal(), pair.refresh.reveal())
         expires_at = None if pair.lifetime is None else self._api.timing.wall() + pair.lifetime
         try:
-            await self._save(pair)
+            await self._save(pair, expires_at)
         finally:
             # The old pair is dead from here on, whether or not the new one could be saved.
             self._pair, self._expires_at = pair, expires_at
 
-    async def _save(self, pair: TokenPair) -> None:
+    async def _save(self, pair: TokenPair, expires_at: float | None) -> None:
         if self._on_tokens is None:
+            return
+        if isinstance(self._on_tokens, SavedTokens):
+            self._on_tokens.keep(pair.access.reveal(), pair.refresh.reveal(), expires_at or 0.0)
             return
         try:
             waiting = self._on_tokens(pair.access.reveal(), pair.refresh.reveal())

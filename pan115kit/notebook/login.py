@@ -17,6 +17,7 @@ from ..drive.login import (
     DeviceLogin,
     LoginState,
     QrLogin,
+    credentials_of,
     start_cookie_login,
     start_device_login,
 )
@@ -113,7 +114,7 @@ async def _follow(
             async for state in login.states():
                 screen.show(login, state)
             if login.state is LoginState.CONFIRMED:
-                return _credentials(login)
+                return credentials_of(login)
             if login.state is LoginState.CANCELLED:
                 raise LoginError(LoginState.CANCELLED.label, hint=say("再次登录请重新调用", "call login() again"))
     raise LoginError(
@@ -129,12 +130,6 @@ async def _start(
     if app is None:
         return await start_cookie_login(endpoints=endpoints)
     return await start_cookie_login(app, endpoints=endpoints)
-
-
-def _credentials(login: CookieLogin | DeviceLogin) -> Credentials:
-    if isinstance(login, CookieLogin):
-        return Credentials(cookie=login.cookie)
-    return Credentials(access_token=login.access_token, refresh_token=login.refresh_token)
 
 
 def _told(credentials: Credentials, kept: CredentialStore | None) -> str:

@@ -28,6 +28,8 @@ from .app import create_app
 
 #: Seconds that answers under way may take when the server stops.
 GRACE = 2
+#: Seconds to wait for it to begin; a busy machine takes a while.
+STARTING = 60
 #: Milliseconds after which the system drops a connection whose other end takes nothing.
 _USER_TIMEOUT = 30_000
 
@@ -84,7 +86,7 @@ class Server:
         self._listener = listener
         self._thread = threading.Thread(target=self._main, name="pan115-server", daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait(STARTING)
         if not self.running:
             raise ConfigError("the server did not start", hint="the log tells why")
         runtime.at_exit(self.stop)

@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import ConfigError
+from ..locks import opening_lock
 from ..text import say
 from . import opening, schema
 from .faults import explained, is_busy, is_damage
-from .locks import opening_lock
 from .worker import Worker
 
 T = TypeVar("T")

@@ -30,7 +30,7 @@ SELECT = (
     "FROM sessions s"
 )
 
-#: What a table of sessions shows, and where it stands; reading no more makes ten thousand of them a matter of 50 ms.
+#: What a table of sessions shows; reading no more than that takes ten thousand of them half the time.
 _SHOWN = (
     "session_id", "file_path", "file_name", "file_size", "file_sha1", "target_dir_id", "target_path", "status",
     "total_parts", "upload_id", "created_at", "updated_at", "error_message",

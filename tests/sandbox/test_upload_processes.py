@@ -9,6 +9,8 @@ import subprocess
 from scripts import finish, start
 from upload_support import PART, Stage
 
+from pan115kit.drive.credentials_file import Credentials, CredentialStore
+
 #: Eight uploaders of the same file to the same place at the same moment; each says how it went.
 EIGHT = """
 children = []
@@ -21,6 +23,21 @@ for n in range(8):
         line = f"{os.getpid()} {type(error).__name__ if error else 'done'} {result.resumed} {result.bytes_sent}\\n"
         os.write(1, line.encode())
         client.close()
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+"""
+
+#: Eight uploaders with one saved login, each of a file of its own.
+ONE_LOGIN = """
+children = []
+for n in range(8):
+    child = os.fork()
+    if child == 0:
+        with Pan115Client.from_saved() as client:
+            result = client.upload(f"{PATH}.{n}", sys.argv[2], progress="none", check=False)
+        os.write(1, f"{n} {result.success} {result.error_message}\\n".encode())
         os._exit(0)
     children.append(child)
 for child in children:
@@ -57,3 +74,26 @@ def test_of_eight_processes_one_works_and_the_next_takes_over(stage: Stage) -> N
     assert finish(second)[0] == 0
     assert set(stage.parts(whole=PART).values()) == {1}
     stage.assert_arrived(path, "/x/film.mkv")
+
+
+def test_eight_processes_with_one_saved_login_renew_it_once(stage: Stage) -> None:
+    """A notebook, a terminal and a server beside each other: nobody is logged out by another's renewal."""
+    kept = CredentialStore(stage.state_dir)
+    kept.save(Credentials(access_token=stage.box.access_token, refresh_token=stage.box.refresh_token))
+    paths = [stage.file(f"film.mkv.{n}", PART + 7, seed=n) for n in range(8)]
+    for renewals in (1, 2):
+        stage.box.expire_access_token()
+        asked = stage.box.count("open_user_info")
+        stage.hold("refresh_token")
+        process = start(stage, ONE_LOGIN, paths[0].with_suffix(""), f"/{renewals}")
+        stage.wait_asked("open_user_info", asked + 8)  # all of them were refused with the old token
+        stage.wait_held("refresh_token", renewals)
+        stage.go_on()
+        assert sorted(_lines(process, 8)) == [[str(n), "True", "None"] for n in range(8)]
+        assert finish(process)[0] == 0
+        assert stage.box.count("refresh_token") == renewals
+        pair = kept.load()
+        assert pair is not None
+        assert (pair.access_token, pair.refresh_token) == (stage.box.access_token, stage.box.refresh_token)
+        for path in paths:
+            stage.assert_arrived(path, f"/{renewals}/{path.name}")

@@ -22,8 +22,10 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert store.load() is None
     store.save(BOTH)
     assert CredentialStore(tmp_path / "state").load() == BOTH
-    store.save_tokens("acc-2", "ref-2")
-    assert store.load() == Credentials(access_token="acc-2", refresh_token="ref-2")
+    second = Credentials(access_token="acc-2", refresh_token="ref-2", login="l", renewals=1, expires_at=5.5)
+    store.save(second)
+    assert store.load() == second
+    assert store.load().login == "l"
     store.delete()
     store.delete()
     assert store.load() is None
@@ -74,7 +76,7 @@ def test_a_failed_save_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match="No space left") as caught:
-        store.save_tokens("acc-2", "ref-2")
+        store.save(Credentials(access_token="acc-2", refresh_token="ref-2"))
     assert "acc-2" not in str(caught.value)
     assert store.load() == BOTH
     assert [path.name for path in tmp_path.iterdir()] == ["credentials.json"]

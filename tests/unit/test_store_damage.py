@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pan115kit.locks import opening_lock
 from pan115kit.models import Part, UploadSession
 from pan115kit.store import Store, database, opening
-from pan115kit.store.locks import opening_lock
 
 NAME = database.FILE_NAME
 ASIDE = re.compile(rf"{re.escape(NAME)}\.damaged-\d{{8}}-\d{{6}}(-\d+)?(-wal|-shm|-journal)?$")

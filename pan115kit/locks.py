@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import StoreError
+from .errors import StoreError
 
 if sys.platform == "win32":
     import msvcrt

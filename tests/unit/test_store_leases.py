@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pan115kit.store import LeaseOwner, Store, locks, owners
+from pan115kit import locks
+from pan115kit.store import LeaseOwner, Store, owners
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 OWNER = """
 import sys
-from pan115kit.store import Store, locks
+from pan115kit import locks
+from pan115kit.store import Store
 if sys.argv[2] == "no locks":
     def unsupported(*arguments): raise OSError(locks.errno.ENOLCK, "No locks available")
     locks._lock = unsupported

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -30,13 +31,42 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """Says when it listens, and ends at once: uvicorn's own looks and pauses of 100 ms double a small test."""
 
     on_ready: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._ending = asyncio.Event()
         self.on_ready()
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 0.1)
+
+    def end(self) -> None:
+        """Leave the main loop now."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        for _ in range(20):
+            if state.connections or state.tasks:
+                await asyncio.sleep(0.005)
+        if state.connections or state.tasks:
+            await super().shutdown(sockets)  # somebody is still at it: give them the time they may have
+            return
+        for listener in self.servers:
+            listener.close()
+            await listener.wait_closed()
+        for listening in sockets or []:
+            listening.close()
 
 
 class ServerThread:
@@ -90,7 +120,7 @@ class ServerThread:
         for listener in server.servers:  # first, or a quick client comes back to a dying server
             listener.close()
         await front.close()
-        server.should_exit = True
+        server.end()
 
     def _run(self) -> None:
         try:

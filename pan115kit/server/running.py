@@ -76,6 +76,7 @@ class Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            ws="websockets-sansio",  # from 0.53 on it waits for a slow client instead of filling the memory
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,  # a compressor per client costs more than a loopback saves
             timeout_graceful_shutdown=GRACE,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ..serving import QuickServer
 from .front import Front
 from .state import Dials
 from .world import World
@@ -28,45 +27,6 @@ class _Protocol(HttpToolsProtocol):
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens, and ends at once: uvicorn's own looks and pauses of 100 ms double a small test."""
-
-    on_ready: Callable[[], None]
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ending = asyncio.Event()
-        self.on_ready()
-
-    async def main_loop(self) -> None:
-        ticks = 0
-        while not await self.on_tick(ticks):
-            ticks += 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), 0.1)
-
-    def end(self) -> None:
-        """Leave the main loop now."""
-        self.should_exit = True
-        self._ending.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        state = self.server_state
-        for connection in list(state.connections):
-            connection.shutdown()
-        for _ in range(20):
-            if state.connections or state.tasks:
-                await asyncio.sleep(0.005)
-        if state.connections or state.tasks:
-            await super().shutdown(sockets)  # somebody is still at it: give them the time they may have
-            return
-        for listener in self.servers:
-            listener.close()
-            await listener.wait_closed()
-        for listening in sockets or []:
-            listening.close()
 
 
 class ServerThread:
@@ -96,7 +56,7 @@ class ServerThread:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._front: Front | None = None
-        self._server: _Server | None = None
+        self._server: QuickServer | None = None
         self._thread = threading.Thread(target=self._run, name="pan115kit-sandbox", daemon=True)
 
     def start(self) -> None:
@@ -116,7 +76,7 @@ class ServerThread:
             self._thread.join()
             self.world.shelf.close()
 
-    async def _close(self, front: Front, server: _Server) -> None:
+    async def _close(self, front: Front, server: QuickServer) -> None:
         for listener in server.servers:  # first, or a quick client comes back to a dying server
             listener.close()
         await front.close()
@@ -143,6 +103,5 @@ class ServerThread:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=5,
         )
-        self._server = _Server(config)
-        self._server.on_ready = self._ready.set
+        self._server = QuickServer(config, self._ready.set)
         await self._server.serve(sockets=[self._socket])

@@ -19,6 +19,7 @@ import uvicorn
 
 from .. import runtime
 from ..errors import ConfigError
+from ..serving import QuickServer
 from ..store import Store
 from ..text import say
 from ..tracker import ProgressTracker
@@ -32,18 +33,6 @@ GRACE = 2
 STARTING = 60
 #: Milliseconds after which the system drops a connection whose other end takes nothing.
 _USER_TIMEOUT = 30_000
-
-
-class _Uvicorn(uvicorn.Server):
-    """Tells when it takes connections."""
-
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self._ready.set()
 
 
 class Server:
@@ -83,7 +72,7 @@ class Server:
             lifespan="on",
         )
         self._ready = threading.Event()
-        self._server = _Uvicorn(config, self._ready)
+        self._server = QuickServer(config, self._ready.set)
         self._listener = listener
         self._thread = threading.Thread(target=self._main, name="pan115-server", daemon=True)
         self._thread.start()
@@ -133,7 +122,7 @@ class Server:
         if self._pid != os.getpid():
             return  # a forked child has neither thread nor listener
         runtime.not_at_exit(self.stop)
-        self._server.should_exit = True
+        self._server.end()
         if threading.current_thread() is not self._thread:
             self._thread.join(GRACE + 5)
 

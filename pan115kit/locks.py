@@ -18,11 +18,17 @@ if sys.platform == "win32":
     def _lock(descriptor: int, shared: bool) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # Windows knows no shared lock here
 
+    def _unlock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
     def _lock(descriptor: int, shared: bool) -> None:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 _HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
@@ -44,7 +50,8 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
         shared: Share it with other shared holders; only looking must not look like owning.
 
     Returns:
-        Whether it is ours now.  It ends when the descriptor is closed or the process dies.
+        Whether it is ours now.  It ends by :func:`unlock`, or when the process dies; closing the descriptor is not
+        enough where a forked child has it, too.
 
     Raises:
         LockUnsupported: The file system has no locks.
@@ -64,6 +71,20 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
             raise LockUnsupported(str(error)) from error
         raise
     return True
+
+
+def unlock(descriptor: int) -> None:
+    """Give a lock back, also for a child that was forked meanwhile; where there was none nothing happens.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryFile() as file:
+        ...     try_lock(file.fileno())
+        ...     unlock(file.fileno())
+        True
+    """
+    with suppress(OSError):
+        _unlock(descriptor)
 
 
 @contextmanager
@@ -96,4 +117,5 @@ def opening_lock(directory: Path, patience: float = OPENING_PATIENCE) -> Iterato
                 time.sleep(0.02)
         yield
     finally:
+        unlock(descriptor)
         os.close(descriptor)

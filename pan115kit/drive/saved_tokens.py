@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from ..errors import CredentialsError, StoreError
-from ..locks import LockUnsupported, try_lock
+from ..locks import LockUnsupported, try_lock, unlock
 from .credentials_file import Credentials, CredentialStore
 
 #: Seconds to wait for another process that is renewing the same tokens: its request and all its tries fit in.
@@ -109,6 +109,7 @@ async def _alone(directory: Path) -> AsyncIterator[None]:
         yield
     finally:
         if descriptor is not None:
+            unlock(descriptor)
             os.close(descriptor)
 
 

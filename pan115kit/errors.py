@@ -32,7 +32,7 @@ Catch :class:`Pan115Error` for "the upload did not work", or a branch for one ca
     ├── NetworkError                    no answer: refused, reset, timed out
     ├── StoreError                      the state directory
     │   ├── StoreDamagedError           the database was unreadable and was set aside
-    │   └── SessionBusyError            another living process works on this session
+    │   └── SessionBusyError            another living upload works on this session
     ├── UploadCancelled                 somebody called cancel()
     └── UploadInterrupted (KeyboardInterrupt)   ■ or Ctrl-C while waiting
 
@@ -316,9 +316,9 @@ class StoreDamagedError(StoreError):
 
 
 class SessionBusyError(StoreError):
-    """Another living process is uploading this file to this place."""
+    """Another upload, of this process or another living one, is at this file and place."""
 
-    zh = "另一个进程正在上传该文件"
+    zh = "该文件正在上传"
 
 
 class UploadCancelled(Pan115Error):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ConfigError, SessionBusyError, StoreError
-from ..models import Part, UploadSession
+from ..models import Part, UploadSession, UploadStatus
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
 from .leases import LeaseOwner, LeaseStore
@@ -174,6 +174,29 @@ class SessionStore:
                 raise _gone(session_id)
 
         self._database.write(change)
+
+    def mark(self, session_id: str, status: UploadStatus, error_message: str | None = None) -> bool:
+        """Say why a session stands still; the row of one that somebody is working on is theirs.
+
+        Returns:
+            Whether it stands still: there is such a session, and nobody alive has it.
+
+        Example:
+            >>> import tempfile
+            >>> from pan115kit.store import Store
+            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
+            ...     store.sessions.mark("unknown", UploadStatus.PAUSED)
+            False
+        """
+        row = encode({"updated_at": self._clock(), "status": status, "error_message": error_message})
+        statement = f"UPDATE sessions SET {', '.join(f'{c} = ?' for c in row)} WHERE session_id = ?"
+
+        def change(connection: sqlite3.Connection) -> bool:
+            if self._leases.living_owner(connection, session_id) is not None:
+                return False
+            return connection.execute(statement, [*row.values(), to_sql(session_id)]).rowcount > 0
+
+        return self._database.write(change)
 
     def add_part(self, session_id: str, part: Part) -> None:
         """Store OSS's acknowledgement of one part; a part of the same number is replaced.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -36,10 +35,8 @@ class Books:
         await self._write(self._tools.store.history.add_samples, job.job_id, [job.recorder.sample()])
 
     async def mark(self, job: Job, status: UploadStatus, message: str | None = None) -> None:
-        """The session stays, and says why it stands still."""
-        update = self._tools.store.sessions.update
-        with contextlib.suppress(StoreError):
-            await self._tools.store.call(update, job.request.session_id, status=status, error_message=message)
+        """The session stays, and says why it stands still; not where another upload is working on it."""
+        await self._write(self._tools.store.sessions.mark, job.request.session_id, status, message)
 
     async def drop_session(self, job: Job) -> None:
         """Cancelled: what OSS has is remembered as to be aborted, and with that the session goes."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from upload_support import PART, PATIENCE, Stage, content, until
 
@@ -352,7 +353,10 @@ def test_two_processes_never_work_on_one_session(stage: Stage) -> None:
             client.upload(path, "/x", progress="none")
         session = client.sessions().iloc[0]
         assert session["session_id"] == session_id_for(path, "/x")
-        assert session["uploaded_parts"] == 4  # the refused one has not touched it
+        assert session["uploaded_parts"] == 4
+        # the refused one has not touched it: neither its parts nor what it says of itself
+        assert session["status"] == "uploading"
+        assert pd.isna(session["error_message"])
         assert client.resume_unfinished() == []
     finally:
         other.send_signal(signal.SIGKILL)

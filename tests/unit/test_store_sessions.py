@@ -236,6 +236,22 @@ def test_discard_refuses_a_session_that_is_being_uploaded(store: Store) -> None:
     assert store.sessions.discard("s" * 32)
 
 
+def test_a_session_that_is_being_uploaded_is_not_marked_from_outside(store: Store) -> None:
+    """Else a second try at a running upload would show the running one as failed until its end."""
+    store.sessions.save(a_session(status=UploadStatus.UPLOADING))
+    assert store.leases.acquire("s" * 32, "job")
+    assert store.sessions.mark("s" * 32, UploadStatus.FAILED, "somebody else is at it") is False
+    found = store.sessions.get("s" * 32)
+    assert found is not None
+    assert (found.status, found.error_message) == (UploadStatus.UPLOADING, None)
+    store.leases.release("s" * 32, "job")
+    assert store.sessions.mark("s" * 32, UploadStatus.FAILED, "the line broke") is True
+    found = store.sessions.get("s" * 32)
+    assert found is not None
+    assert (found.status, found.error_message) == (UploadStatus.FAILED, "the line broke")
+    assert store.sessions.mark("gone", UploadStatus.PAUSED) is False
+
+
 def test_expiry_counts_days_and_spares_what_is_being_uploaded(store: Store, clock: Clock) -> None:
     """Else a paused upload would lose its session, or old ones would pile up."""
     for name, age in (("fresh", 6.99), ("old", 7.01), ("busy", 30), ("older", 8)):

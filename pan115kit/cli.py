@@ -7,16 +7,14 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from . import __version__
+from . import __version__, streams
 from .client import Pan115Client
 from .config import UploadConfig, state_directory
 from .drive.credentials_file import CredentialStore
@@ -26,6 +24,7 @@ from .models import HistoryEntry, UploadResult, iso_utc
 from .signin import sign_in
 from .store import open_store
 from .store.resume_manager import UploadResumeManager
+from .streams import aside, out
 from .text import format_bytes, format_duration, format_speed, say
 from .transfer.folder import Skipped
 
@@ -46,23 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["history", "--json", "--state-dir", "/tmp/pan115kit-doc"])
         0
     """
-    for stream in (sys.stdout, sys.stderr):
-        # names may be anything, and a terminal may be set to an old encoding: odd signs are escaped, not an error
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    streams.prepare()
     options = _parser().parse_args(arguments)
+    lost: streams.OutputError | None = None
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+    except streams.OutputError as error:
+        code, lost = FAILED, error
     except Pan115Error as error:
         _say_error(error)
-        return USAGE if isinstance(error, CredentialsError) else FAILED
+        code = USAGE if isinstance(error, CredentialsError) else FAILED
     except KeyboardInterrupt as error:
-        print(f"\n{error}" if str(error) else "", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # the reader (head, less) has gone: not an error of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        aside(f"\n{error}" if str(error) else "")
+        code = INTERRUPTED
+    lost = streams.finish() or lost
+    if lost is not None and lost.told:
+        aside(lost.told)
+    return code if lost is None else code or FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,10 +132,7 @@ def _upload(options: argparse.Namespace) -> int:
     with _stoppable(), _client(options, config) as client:
         jobs, left_out = _submit(client, options)
         for left in left_out:
-            print(
-                say(f"跳过 {left.file_path}：{left.reason}", f"skipped {left.file_path}: {left.reason}"),
-                file=sys.stderr,
-            )
+            aside(say(f"跳过 {left.file_path}：{left.reason}", f"skipped {left.file_path}: {left.reason}"))
         bars = "none" if options.no_progress else "tqdm"
         try:
             with client.show(bars, jobs):
@@ -179,18 +175,17 @@ def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bo
 
 def _tell(result: UploadResult, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(result.to_dict(), ensure_ascii=True), flush=True)
+        out(json.dumps(result.to_dict(), ensure_ascii=True))
         return
     mark = result.status.icon or ("✅" if result.success else "❌")
     line = f"{mark} {result.file_name}  {result.status.label}"
-    if result.success:
-        line += f"  {format_bytes(result.file_size)}  {format_duration(result.elapsed_seconds)}"
-        if result.bytes_sent and result.elapsed_seconds:
-            line += f"  {format_speed(result.bytes_sent / result.elapsed_seconds)}"
-        line += f"  {say('文件ID', 'file id')}: {result.file_id}"
-    else:
-        line += f"  {result.error_message}"
-    print(line, file=sys.stderr if not result.success else sys.stdout, flush=True)
+    if not result.success:
+        aside(f"{line}  {result.error_message}")
+        return
+    line += f"  {format_bytes(result.file_size)}  {format_duration(result.elapsed_seconds)}"
+    if result.bytes_sent and result.elapsed_seconds:
+        line += f"  {format_speed(result.bytes_sent / result.elapsed_seconds)}"
+    out(f"{line}  {say('文件ID', 'file id')}: {result.file_id}")
 
 
 @contextlib.contextmanager
@@ -241,13 +236,13 @@ def _sessions(options: argparse.Namespace) -> int:
         store.close()
     if options.json:
         for row in rows:
-            print(json.dumps(row.to_dict(), ensure_ascii=True))
+            out(json.dumps(row.to_dict(), ensure_ascii=True))
         return OK
     from .frames import sessions_frame  # pandas takes a second to import
 
     frame = sessions_frame(rows)
     columns = ["file_name", "target_path", "status", "progress", "uploaded_parts", "total_parts", "updated_at"]
-    print(frame[columns].to_string(index=False) if rows else say("没有未完成的上传", "no unfinished uploads"))
+    out(frame[columns].to_string(index=False) if rows else say("没有未完成的上传", "no unfinished uploads"))
     return OK
 
 
@@ -257,7 +252,7 @@ def _clean(options: argparse.Namespace) -> int:
         removed = asyncio.run(UploadResumeManager.of(store).clean_expired_sessions(options.days))
     finally:
         store.close()
-    print(
+    out(
         say(
             f"已清理 {removed} 个超过 {options.days:g} 天未更新的会话",
             f"gave up {removed} sessions untouched for {options.days:g} days",
@@ -282,13 +277,13 @@ def _history(options: argparse.Namespace) -> int:
         store.close()
     if options.json:
         for entry in entries:
-            print(json.dumps(_history_object(entry), ensure_ascii=True))
+            out(json.dumps(_history_object(entry), ensure_ascii=True))
         return OK
     from .frames import history_frame
 
     frame = history_frame(entries)
     columns = ["file_name", "file_size", "target_path", "status", "bytes_sent", "mean_speed_mbps", "finished_at"]
-    print(frame[columns].to_string(index=False) if len(frame) else say("还没有历史", "no history yet"))
+    out(frame[columns].to_string(index=False) if len(frame) else say("还没有历史", "no history yet"))
     return OK
 
 
@@ -376,4 +371,4 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _say_error(error: Pan115Error) -> None:
-    print(say(error.told, f"error: {error}"), file=sys.stderr)
+    aside(say(error.told, f"error: {error}"))

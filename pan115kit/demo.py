@@ -28,6 +28,7 @@ from .errors import Pan115Error
 from .frames import history_frame, sessions_frame
 from .models import UploadSession
 from .store import open_store
+from .streams import aside, out
 from .text import format_bytes, say
 from .transfer.source import LocalFile
 
@@ -173,7 +174,7 @@ def _upload_and_kill(stage: Stage, path: Path) -> UploadSession:
                 break
             time.sleep(0.02)  # a person watches meanwhile; nothing is synchronised by this
         code = child.wait()
-        print(file=sys.stderr)
+        aside("")
         _expect(code == -signal.SIGKILL, TOO_FAST)
         return store.sessions.list()[0]
     finally:
@@ -220,9 +221,9 @@ def _tables(stage: Stage) -> None:
     finally:
         store.close()
     _title(say("5  会话（空：没有未完成的上传）与历史", "5  sessions (none: nothing is unfinished) and history"))
-    print(f"sessions(): {len(sessions)} rows\n")
+    out(f"sessions(): {len(sessions)} rows\n")
     columns = ["file_name", "status", "quick_upload", "resumed", "bytes_sent", "elapsed_seconds", "mean_speed_mbps"]
-    print(history[columns].to_string(index=False))
+    out(history[columns].to_string(index=False))
 
 
 def _expect(holds: bool, otherwise: str) -> None:
@@ -231,8 +232,8 @@ def _expect(holds: bool, otherwise: str) -> None:
 
 
 def _title(text: str) -> None:
-    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+    out(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}")
 
 
 def _note(text: str) -> None:
-    print(f"   {text}", flush=True)
+    out(f"   {text}")

@@ -49,17 +49,19 @@ def make_drive(
         access_token: of the Open API, with or without
         refresh_token: that renews it.
         on_tokens: Called with every new pair of tokens before it is used.
-        endpoints: Where 115 is.
+        endpoints: Where 115 is; as the environment says (``PAN115_ENDPOINT``) if None.
         config: Rate, retries, timeouts, app version.
         server_public_key: Whom initupload is encrypted for; from the environment if None.
 
     Raises:
         CredentialsError: None were given, two kinds at once, or of the wrong shape.
+        ConfigError: ``PAN115_ENDPOINT`` is no URL.
 
     Example:
         >>> make_drive(access_token="a", refresh_token="r").route
         'open'
     """
+    endpoints = endpoints or Endpoints.from_environment()
     tokens = bool(access_token or refresh_token)
     if cookie and tokens:
         raise CredentialsError("a cookie and tokens were given", hint="give one of the two")

@@ -93,7 +93,7 @@ class CookieDrive(RouteDrive):
         config = config or UploadConfig()
         api = api or ApiClient(config, route="cookie")
         api.hide(*(values[name] for name in ("CID", "SEID", "KID") if name in values))
-        super().__init__(api, endpoints=endpoints or Endpoints(), config=config)
+        super().__init__(api, endpoints=endpoints or Endpoints.from_environment(), config=config)
         self._cookie = "; ".join(f"{name}={value}" for name, value in values.items())
         self._cipher = ClientCipher(server_public_key or server_public_key_from_config())
         self._app_version = config.app_version

@@ -7,7 +7,6 @@ import os
 import secrets
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from ..config import state_directory
 from ..errors import ConfigError, CredentialsError, StoreError
@@ -51,7 +50,7 @@ class CredentialStore:
         keyring: Use the system's keyring (``pip install pan115kit[keyring]``) instead of a file.
 
     Raises:
-        ConfigError: The keyring is wanted but not installed.
+        ConfigError: The keyring is wanted, but not installed, or the system has none.
 
     Example:
         >>> import tempfile
@@ -64,7 +63,8 @@ class CredentialStore:
 
     def __init__(self, directory: str | os.PathLike[str] | None = None, *, keyring: bool = False) -> None:
         self._directory = state_directory(directory)
-        self._keyring = _keyring() if keyring else None
+        # one entry per state directory
+        self._keyring = _Keyring(str(self._directory)) if keyring else None
 
     def __repr__(self) -> str:
         return f"<CredentialStore in {'the keyring' if self._keyring else self.path}>"
@@ -85,9 +85,9 @@ class CredentialStore:
         A file others can read is made private again.
 
         Raises:
-            CredentialsError: What is there cannot be read as credentials.
+            CredentialsError: What is there cannot be read, or not as credentials.
         """
-        text = self._keyring.get_password(_SERVICE, self._entry) if self._keyring else self._read()
+        text = self._keyring.read() if self._keyring else self._read()
         if text is None:
             return None
         try:
@@ -102,10 +102,11 @@ class CredentialStore:
 
         Raises:
             StoreError: The file cannot be written.
+            CredentialsError: The keyring cannot be.
         """
         text = json.dumps(asdict(credentials))
         if self._keyring:
-            self._keyring.set_password(_SERVICE, self._entry, text)
+            self._keyring.write(text)
         else:
             self._write(text)
 
@@ -113,13 +114,8 @@ class CredentialStore:
         """Forget them; nothing happens where there are none."""
         if self._keyring is None:
             self.path.unlink(missing_ok=True)
-        elif self._keyring.get_password(_SERVICE, self._entry) is not None:
-            self._keyring.delete_password(_SERVICE, self._entry)
-
-    @property
-    def _entry(self) -> str:
-        """The keyring's account name: one per state directory."""
-        return str(self._directory)
+        else:
+            self._keyring.delete()
 
     def _read(self) -> str | None:
         try:
@@ -151,9 +147,49 @@ class CredentialStore:
             ) from None
 
 
-def _keyring() -> Any:
-    try:
-        import keyring
-    except ImportError:
-        raise ConfigError("the keyring is not installed", hint="pip install 'pan115kit[keyring]'") from None
-    return keyring
+class _Keyring:
+    """One entry of the system's keyring.
+
+    Whether there is a keyring to use is told when this is made, not after a QR code was scanned.
+    """
+
+    def __init__(self, account: str) -> None:
+        try:
+            import keyring
+            from keyring.backends import null
+            from keyring.errors import KeyringError, NoKeyringError
+        except ImportError:
+            raise ConfigError("the keyring is not installed", hint="pip install 'pan115kit[keyring]'") from None
+        self._keyring, self._account = keyring, account
+        self._error, self._none = KeyringError, NoKeyringError
+        if isinstance(keyring.get_keyring(), null.Keyring):
+            raise self._told(NoKeyringError())
+        self.read()
+
+    def read(self) -> str | None:
+        """What is kept, or None."""
+        try:
+            text: str | None = self._keyring.get_password(_SERVICE, self._account)
+        except self._error as error:
+            raise self._told(error) from None
+        return text
+
+    def write(self, text: str) -> None:
+        """Keep this instead."""
+        try:
+            self._keyring.set_password(_SERVICE, self._account, text)
+        except self._error as error:
+            raise self._told(error) from None
+
+    def delete(self) -> None:
+        """Keep nothing."""
+        if self.read() is not None:
+            try:
+                self._keyring.delete_password(_SERVICE, self._account)
+            except self._error as error:
+                raise self._told(error) from None
+
+    def _told(self, error: Exception) -> CredentialsError:
+        why = f": {error}" if str(error) and not isinstance(error, self._none) else ""
+        told = f"the system's keyring cannot be used{why}" if why else "this system has no keyring"
+        return CredentialsError(told, hint="keep the credentials in a file: save='file', --save file")

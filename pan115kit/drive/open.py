@@ -53,7 +53,7 @@ class OpenDrive(RouteDrive):
         api: ApiClient | None = None,
     ) -> None:
         config = config or UploadConfig()
-        endpoints = endpoints or Endpoints()
+        endpoints = endpoints or Endpoints.from_environment()
         super().__init__(api or ApiClient(config, route="open"), endpoints=endpoints, config=config)
         self._tokens = TokenKeeper(
             self._api,

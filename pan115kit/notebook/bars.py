@@ -18,6 +18,7 @@ from .. import runtime
 from ..errors import ConfigError
 from ..models import UploadStatus
 from ..progress import UploadProgress
+from ..streams import Outlet
 from ..text import say
 from ..transfer.queue import UploadQueue
 from . import words
@@ -142,10 +143,10 @@ class Bars:
     def __init__(self, queue: UploadQueue, job_ids: Sequence[str], *, file: Any = None) -> None:
         self._queue = queue
         self._ids = list(job_ids)
-        self._file = file or sys.stderr
+        self._file = Outlet(file or sys.stderr)
         self._class = _tqdm()
         self._drawn = in_kernel() and has_widgets()
-        self._coloured = self._drawn or bool(getattr(self._file, "isatty", bool)())
+        self._coloured = self._drawn or self._file.isatty()
         self._stacked = len(self._ids) > 1 and not self._drawn
         self._bars: dict[str, Any] = {}
         self._hashing: dict[str, Any] = {}

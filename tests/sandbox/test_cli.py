@@ -259,6 +259,80 @@ def test_reader_that_goes_away(stage: Stage) -> None:
     process.wait(PATIENCE)
 
 
+#: Ways for a stream to be of no use; each is a shell's redirection, after which the program's own end is told.
+USELESS = {"closed": "-", "full disk": "/dev/full", "reader gone": "gone"}
+
+
+def _with_useless(stage: Stage, stream: int, how: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command whose stdout (1) or stderr (2) cannot be written; the other one is captured."""
+    command = [sys.executable, "-m", "pan115kit", *map(str, arguments)]
+    redirection = f"{stream}>&-" if how == "-" else f"{stream}>{how}"
+    shell = ["sh", "-c", f'"$@" {redirection}', "sh", *command]
+    useless: int | None = None
+    streams: dict[str, int] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if how == "gone":
+        reading, useless = os.pipe()
+        os.close(reading)
+        shell, streams[("stdout", "stderr")[stream - 1]] = command, useless
+    try:
+        return subprocess.run(shell, env=environment(stage), timeout=PATIENCE, text=True, check=False, **streams)
+    finally:
+        if useless is not None:
+            os.close(useless)
+
+
+@pytest.mark.parametrize("how", USELESS.values(), ids=USELESS)
+def test_bars_that_cannot_be_drawn_cost_no_upload(stage: Stage, how: str) -> None:
+    """``2>&1 | head -1``, ``2>&-``, a full disk under the log: both files arrive, the program ends and says 0."""
+    paths = [stage.file(f"{n}.bin", PART, n) for n in range(2)]
+    ended = _with_useless(stage, 2, how, "upload", *paths, "--to", "/x", "--json")
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [one["success"] for one in told] == [True, True]
+    assert ended.returncode == 0
+    for path in paths:
+        stage.assert_arrived(path, f"/x/{path.name}")
+
+
+def test_a_failure_that_nobody_can_read_stops_no_other_upload(stage: Stage) -> None:
+    """The line about the file that is missing has nowhere to go; the other file arrives all the same."""
+    missing, path = stage.folder / "missing.bin", stage.file("0.bin", PART)
+    stage.hold("initupload")
+    arguments = "--to /x --no-progress"
+    ended = subprocess.Popen(
+        [
+            "sh",
+            "-c",
+            f'"$@" {arguments} 2>/dev/full',
+            "sh",
+            sys.executable,
+            "-m",
+            "pan115kit",
+            "upload",
+            missing,
+            path,
+        ],
+        env=environment(stage),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    stage.processes.append(ended)
+    stage.wait_held("initupload", 1)
+    stage.go_on()
+    out, _ = ended.communicate(timeout=PATIENCE)
+    assert (ended.returncode, "0.bin" in out) == (1, True)
+    stage.assert_arrived(path, "/x/0.bin")
+
+
+@pytest.mark.parametrize("how", USELESS.values(), ids=USELESS)
+def test_output_that_cannot_be_written_is_one_line(stage: Stage, how: str) -> None:
+    """``history > /mnt/full``: what is wrong with the output is said, without a traceback."""
+    stage.client().upload(stage.file("a.bin", 1), "/x", progress="none")
+    ended = _with_useless(stage, 1, how, "history")
+    expected = {"-": "", "gone": "", "/dev/full": "error: the output cannot be written: No space left on device\n"}
+    assert ended.stderr == expected[how]
+    assert ended.returncode == (0 if how == "-" else 1)
+
+
 # -- sessions and history ----------------------------------------------------------------------------------------
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import stat
 import sys
-import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends import fail, null
+from keyring.errors import KeyringLocked
 
 from pan115kit.drive.credentials_file import Credentials, CredentialStore
 from pan115kit.errors import ConfigError, CredentialsError, StoreError
@@ -98,23 +102,73 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
     assert store.load() == Credentials(cookie="c")
 
 
-def test_the_keyring_is_used_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Remembering(KeyringBackend):
+    """A keyring in memory that can be locked."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+        self.locked = False
+
+    def _open(self) -> dict[tuple[str, str], str]:
+        if self.locked:
+            raise KeyringLocked("the collection is locked")
+        return self.kept
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._open().get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._open()[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self._open()[service, username]
+
+
+@pytest.fixture
+def use_keyring() -> Iterator[Callable[[KeyringBackend], None]]:
+    """Make a keyring the system's."""
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
+
+
+def test_the_keyring_is_used_when_asked(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
     """Then no file lies on disk."""
-    kept: dict[tuple[str, str], str] = {}
-    fake = types.SimpleNamespace(
-        get_password=lambda service, name: kept.get((service, name)),
-        set_password=lambda service, name, text: kept.__setitem__((service, name), text),
-        delete_password=lambda service, name: kept.__delitem__((service, name)),
-    )
-    monkeypatch.setitem(sys.modules, "keyring", fake)
+    system = Remembering()
+    use_keyring(system)
     store = CredentialStore(tmp_path, keyring=True)
     assert store.load() is None
     store.save(BOTH)
     assert store.load() == BOTH
+    assert list(system.kept) == [("pan115kit", str(tmp_path))]
     assert list(tmp_path.iterdir()) == []
     store.delete()
     store.delete()
-    assert kept == {}
+    assert system.kept == {}
+
+
+@pytest.mark.parametrize("none", [fail.Keyring, null.Keyring])
+def test_a_system_without_a_keyring_is_told_before_anything_is_scanned(
+    tmp_path: Path, use_keyring: Callable[[KeyringBackend], None], none: type[KeyringBackend]
+) -> None:
+    """Else the user scans a code, and what the scan gave is lost in a traceback (or, with ``null``, in silence)."""
+    use_keyring(none())
+    with pytest.raises(ConfigError, match=r"no keyring.*save='file'"):
+        CredentialStore(tmp_path, keyring=True)
+
+
+def test_a_locked_keyring_is_told(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
+    """In one line, with the keyring's own words."""
+    system = Remembering()
+    use_keyring(system)
+    store = CredentialStore(tmp_path, keyring=True)
+    system.locked = True
+    for use in (store.load, lambda: store.save(BOTH), store.delete):
+        with pytest.raises(CredentialsError, match=r"the collection is locked.*save='file'"):
+            use()
 
 
 def test_a_missing_keyring_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,12 @@ class UploadJob(Shown):
         self._queue.pause(self.job_id)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it go on.
+
+        Raises:
+            ConfigError: Its client is closed.
+        """
+        self._queue.check_open()
         self._queue.resume(self.job_id)
 
     def cancel(self) -> None:
@@ -159,7 +164,12 @@ class UploadJob(Shown):
         self._queue.cancel(self.job_id)
 
     def retry(self) -> None:
-        """After a failure or cancel: run it again, going on where it stopped."""
+        """After a failure or cancel: run it again, going on where it stopped.
+
+        Raises:
+            ConfigError: Its client is closed.
+        """
+        self._queue.check_open()
         self._queue.retry(self.job_id)
 
     def samples(self) -> pd.DataFrame:

@@ -76,8 +76,7 @@ class QueueCommands(abc.ABC):
         Raises:
             ConfigError: The queue is closed.
         """
-        if self._closed:
-            raise ConfigError("this client is closed", hint="make a new one")
+        self.check_open()
         path = os.path.abspath(os.fspath(file_path))
         request = UploadRequest(uuid.uuid4().hex, path, target_path, target_dir_id, skip_existing)
         if watch is not None:
@@ -100,6 +99,11 @@ class QueueCommands(abc.ABC):
         return self.submit(
             session.file_path, session.target_path, target_dir_id="" if by_path else session.target_dir_id
         )
+
+    def check_open(self) -> None:
+        """Raises :class:`~pan115kit.errors.ConfigError` once the queue is closed."""
+        if self._closed:
+            raise ConfigError("this client is closed", hint="make a new one")
 
     def jobs(self) -> list[Job]:
         """All jobs of this process, oldest first."""
@@ -126,7 +130,7 @@ class QueueCommands(abc.ABC):
         self._post(self._stop, job_id, Stop.LEAVE)
 
     def retry(self, job_id: str) -> None:
-        """Run a failed or cancelled upload again, from where its session stands."""
+        """Run a failed or cancelled upload again, from where its session stands; one that is just ending, then."""
         self._post_and_wait(self._retry, job_id)
 
     def pause_all(self) -> None:

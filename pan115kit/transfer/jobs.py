@@ -82,7 +82,8 @@ class Job:
     hashed: bool = False
     stop: Stop | None = None
     late: Stop | None = None  # asked while its books were being closed
-    again: bool = False
+    again: bool = False  # resumed while it was being paused
+    retry: bool = False  # retried while it was ending
     begun: bool = False  # its task has taken its first step
     ending: bool = False  # its books are being closed: too late to stop it
     held_by: int = 0  # which of 115's blocks holds it
@@ -98,6 +99,11 @@ class Job:
     def status(self) -> UploadStatus:
         """Where it stands."""
         return self.recorder.current_status
+
+    @property
+    def ends(self) -> bool:
+        """Whether it runs, but not for long: it was told to stop for good, or its books are being closed."""
+        return self.task is not None and (self.ending or self.stop in (Stop.LEAVE, Stop.CANCEL))
 
     @property
     def waits(self) -> bool:

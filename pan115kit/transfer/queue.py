@@ -136,6 +136,11 @@ class UploadQueue(QueueCommands):
         job.task, job.ending = None, False
         if late is not None:
             self._stop(job.job_id, late)
+        retry, job.retry = job.retry, False
+        if retry:
+            self._retry(job.job_id)
+        if self._closed and not job.future.done():  # its books could not be closed in time
+            job.future.set_exception(UploadCancelled(_kept()))
         self._pump()
 
     async def _settle(self, job: Job, outcome: UploadResult | BaseException) -> None:
@@ -165,10 +170,7 @@ class UploadQueue(QueueCommands):
             await self._ended(job, UploadStatus.CANCELLED, cancelled)
         else:
             await self._books.mark(job, UploadStatus.PAUSED)
-            kept = say(
-                "已停止，会话已保留，再次上传将从断点继续", "stopped; its session is kept: upload it again to go on"
-            )
-            await self._ended(job, UploadStatus.CANCELLED, UploadCancelled(kept))
+            await self._ended(job, UploadStatus.CANCELLED, UploadCancelled(_kept()))
 
     async def _ended(self, job: Job, status: UploadStatus, outcome: UploadResult | BaseException) -> None:
         await self._books.history(job, status, outcome)
@@ -190,7 +192,8 @@ class UploadQueue(QueueCommands):
         job.error = outcome
         if job.status is not status:
             job.recorder.status(status, error_message=told(outcome))
-        job.future.set_exception(outcome)
+        if not job.retry or self._closed:  # who waits for a job that is retried at once waits for the retry
+            job.future.set_exception(outcome)
 
     def _renew(self, job: Job) -> None:
         if job.future.done():  # it was held by a block, which its waiters were told
@@ -200,7 +203,10 @@ class UploadQueue(QueueCommands):
 
     def _stop(self, job_id: str, stop: Stop) -> None:
         job = self._jobs.get(job_id)
-        if job is None or job.status.is_final:
+        if job is None:
+            return
+        job.retry = False
+        if job.status.is_final:
             return
         if job.hashing is not None:
             job.hashing.cancel()
@@ -250,11 +256,15 @@ class UploadQueue(QueueCommands):
 
     def _retry(self, job_id: str) -> None:
         job = self._jobs.get(job_id)
-        if job is None or job.task is not None or self._closed:
+        if job is None or self._closed:
+            return
+        if job.task is not None:
+            job.retry = job.ends  # as soon as it has ended
             return
         if job.status not in (UploadStatus.FAILED, UploadStatus.CANCELLED):
             return
-        job.future = new_future()
+        if job.future.done():
+            job.future = new_future()
         # what the earlier try has sent was sent: one job, one tally
         job.upload = Upload(job.request, self.tools, job.recorder, self._clock, job.upload.tally)
         job.hashed, job.started_at, job.stop = False, 0.0, None
@@ -315,3 +325,7 @@ class UploadQueue(QueueCommands):
             _, late = await asyncio.wait(pending, timeout=grace)
             for task in late:
                 task.cancel()
+
+
+def _kept() -> str:
+    return say("已停止，会话已保留，再次上传将从断点继续", "stopped; its session is kept: upload it again to go on")

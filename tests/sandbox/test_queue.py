@@ -16,8 +16,18 @@ import pandas as pd
 import pytest
 from upload_support import PART, PATIENCE, Stage, ended, until
 
-from pan115kit import OssError, Pan115Client, Pan115Error, UploadCancelled, UploadJob, UploadStatus
+from pan115kit import (
+    OssError,
+    Pan115Client,
+    Pan115Error,
+    UploadCancelled,
+    UploadJob,
+    UploadProgress,
+    UploadStatus,
+    runtime,
+)
 from pan115kit.transfer import hashing, queue
+from pan115kit.transfer.books import Books
 from pan115kit.transfer.jobs import Job, Waiting
 from pan115kit.transfer.queue import UploadQueue
 
@@ -251,8 +261,27 @@ def test_closed_client_says_so(stage: Stage) -> None:
         client.submit(stage.file(), "/x")
     with pytest.raises(Pan115Error, match="closed"):
         its_queue.submit(stage.file(), "/x")
-    job.retry()  # has no effect any more
+    for command in (job.retry, job.resume):
+        with pytest.raises(Pan115Error, match="closed"):
+            command()
     with pytest.raises(Pan115Error, match="missing"):
+        job.wait(PATIENCE)
+
+
+def test_closing_does_not_wait_for_books_that_cannot_be_closed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that hangs at the end: the program ends all the same, and whoever waits for the upload is told."""
+    client = stage.client()
+    stage.hold("upload_part", after=2)
+    job = client.submit(stage.file(), "/x")
+    stage.wait_held("upload_part", 3)
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Books, "history", hang)
+    its_queue = client.parts[0]
+    runtime.wait(runtime.engine().submit(its_queue.close(grace=0.05)), timeout=PATIENCE)
+    with pytest.raises(UploadCancelled, match="kept"):
         job.wait(PATIENCE)
 
 
@@ -413,3 +442,64 @@ def test_retry_then_await_gives_the_new_outcome(stage: Stage) -> None:
     assert (result.success, result.resumed) == (True, True)
     assert job.exception is None
     assert client.history()["status"].tolist() == ["success"]  # one row a job: how it stands in the end
+
+
+@pytest.mark.parametrize("held_at", ["upload_part", "initupload", "abort"])
+def test_retry_right_after_cancel_uploads_again(stage: Stage, held_at: str) -> None:
+    """``job.cancel(); job.retry(); await job`` in one cell: the retry counts, wherever the cancel has got to."""
+    client, path = stage.client(), stage.file()
+    held_first = "upload_part" if held_at == "abort" else held_at
+    if held_at == "abort":
+        stage.hold("abort")
+    stage.hold(held_first, after=2 if held_first == "upload_part" else 0)
+    job = client.submit(path, "/x")
+    stage.wait_held(held_first)
+    job.cancel()
+    job.retry()
+    stage.go_on()
+    assert job.wait(PATIENCE).success
+    stage.assert_arrived(path, "/x/film.mkv")
+    assert len(client.sessions()) == 0
+
+
+def test_the_last_command_counts(stage: Stage) -> None:
+    """Cancel, retry and cancel again: cancelled, and whoever waits is told."""
+    client = stage.client()
+    stage.hold("upload_part", after=2)
+    job = client.submit(stage.file(), "/x")
+    stage.wait_held("upload_part", 3)
+    job.cancel()
+    job.retry()
+    job.cancel()
+    with pytest.raises(UploadCancelled):
+        job.wait(PATIENCE)
+    assert job.status is UploadStatus.CANCELLED
+
+
+def test_closing_while_a_retry_waits_for_the_cancel(stage: Stage) -> None:
+    """Nobody waits for ever for a retry that does not come any more."""
+    client = stage.client()
+    stage.hold("upload_part", after=2)
+    job = client.submit(stage.file(), "/x")
+    stage.wait_held("upload_part", 3)
+    job.cancel()
+    job.retry()
+    client.close()
+    with pytest.raises(UploadCancelled):
+        job.wait(PATIENCE)
+
+
+def test_retry_from_the_callback_that_hears_of_the_failure(stage: Stage) -> None:
+    """The callback comes before the upload's last line is written; its retry is not lost."""
+    client, tried = stage.client(retries=0), []
+
+    def again(shot: UploadProgress) -> None:
+        if shot.status is UploadStatus.FAILED and not tried:
+            tried.append(shot.job_id)
+            next(job for job in client.jobs() if job.job_id == shot.job_id).retry()
+
+    stage.box.fault("upload_part", "reset_before", after=2)
+    job = client.submit(stage.file(), "/x", progress=again)
+    until(lambda: job.status is UploadStatus.SUCCESS, "the retry to arrive")
+    assert job.wait(PATIENCE).resumed
+    assert tried == [job.job_id]

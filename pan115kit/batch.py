@@ -6,13 +6,13 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Pan115Error
+from .errors import ConfigError, Pan115Error
 from .job import OnInterrupt, UploadJob
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
+from .paths import local_path
 from .progress import UploadProgress
 from .text import format_bytes, say
 from .transfer.folder import FolderPlan, PlannedFile, Skipped, size_or_zero
@@ -253,12 +253,18 @@ class UploadBatch(Shown):
 def plan_files(file_paths: Iterable[str | os.PathLike[str]], target_path: str) -> FolderPlan:
     """Several files into one folder, as a plan.
 
+    Raises:
+        ConfigError: It is one path instead of several, or one of them is no path.
+
     Example:
         >>> plan_files(["/no/such.bin"], "/备份").files[0].target_path
         '/备份'
     """
+    if isinstance(file_paths, str | bytes | os.PathLike):
+        raise ConfigError(f"a list of paths is needed, not {file_paths!r}", hint="submit() takes one file")
     return FolderPlan(tuple(_planned(path, target_path) for path in file_paths), ())
 
 
 def _planned(path: str | os.PathLike[str], target_path: str) -> PlannedFile:
-    return PlannedFile(str(Path(path).expanduser().absolute()), target_path, size_or_zero(path))
+    place = local_path(path)
+    return PlannedFile(place, target_path, size_or_zero(place))

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -20,10 +19,10 @@ from .config import UploadConfig, state_directory
 from .drive.credentials_file import CredentialStore
 from .errors import CredentialsError, Pan115Error
 from .job import UploadJob
-from .models import HistoryEntry, UploadResult, iso_utc
+from .listings import history_command, sessions_command, state_dir_option
+from .models import UploadResult
+from .paths import local_path
 from .signin import sign_in
-from .store import open_store
-from .store.resume_manager import UploadResumeManager
 from .streams import aside, out
 from .text import format_bytes, format_duration, format_speed, say
 from .transfer.folder import Skipped
@@ -75,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pan115kit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _upload_command(commands)
-    _sessions_command(commands)
-    _history_command(commands)
+    sessions_command(commands)
+    history_command(commands)
     _login_command(commands)
     _serve_command(commands)
     _demo_command(commands)
@@ -84,23 +83,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-
-def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--state-dir",
-        metavar="DIR",
-        help=say("会话与历史的目录", "where sessions and history live (PAN115_STATE_DIR)"),
-    )
+    from .listings import Commands
 
 
 # -- upload ----------------------------------------------------------------------------------------------------
 
 
-def _upload_command(commands: _Commands) -> None:
+def _upload_command(commands: Commands) -> None:
     parser = commands.add_parser("upload", help=say("上传文件或文件夹", "upload files or folders"))
-    parser.add_argument("paths", nargs="+", metavar="PATH")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=say("文件或文件夹", "files and folders"))
     parser.add_argument("--to", default="/", metavar="DIR", help=say("网盘目标目录", "folder on the drive"))
     parser.add_argument(
         "--json",
@@ -113,11 +104,24 @@ def _upload_command(commands: _Commands) -> None:
         action="store_true",
         help=say("跳过已存在的同名同内容文件", "skip files that are there already"),
     )
-    parser.add_argument("--part-size", type=int, metavar="BYTES")
-    parser.add_argument("--threshold", type=int, metavar="BYTES", dest="multipart_threshold")
+    parser.add_argument(
+        "--part-size",
+        type=int,
+        metavar="BYTES",
+        help=say("分片大小", "bytes of a part (default 10 MiB, grown if needed)"),
+    )
+    parser.add_argument(
+        "--threshold",
+        type=int,
+        metavar="BYTES",
+        dest="multipart_threshold",
+        help=say("从多大起分片上传", "from how many bytes on a file goes in parts and can resume (default 100 MiB)"),
+    )
     parser.add_argument("--files", type=int, metavar="N", help=say("同时上传的文件数", "files at once (default 3)"))
-    parser.add_argument("--limit", type=int, metavar="BYTES_PER_S", help=say("限速", "bandwidth limit"))
-    _common(parser)
+    parser.add_argument(
+        "--limit", type=int, metavar="BYTES_PER_S", help=say("总限速", "limit of all uploads together")
+    )
+    state_dir_option(parser)
     parser.set_defaults(run=_upload)
 
 
@@ -133,6 +137,8 @@ def _upload(options: argparse.Namespace) -> int:
         jobs, left_out = _submit(client, options)
         for left in left_out:
             aside(say(f"跳过 {left.file_path}：{left.reason}", f"skipped {left.file_path}: {left.reason}"))
+        if not jobs and not left_out:
+            aside(say("没有要上传的文件", "nothing to upload"))
         bars = "none" if options.no_progress else "tqdm"
         try:
             with client.show(bars, jobs):
@@ -149,7 +155,8 @@ def _upload(options: argparse.Namespace) -> int:
 def _submit(client: Pan115Client, options: argparse.Namespace) -> tuple[list[UploadJob], list[Skipped]]:
     jobs: list[UploadJob] = []
     left_out: list[Skipped] = []
-    for path in options.paths:
+    # a file named twice is uploaded once
+    for path in {local_path(path): path for path in options.paths}.values():
         if os.path.isdir(path):
             target = f"{options.to.rstrip('/')}/{Path(path).resolve().name}"
             batch = client.submit_folder(path, target, skip_existing=options.skip_existing)
@@ -207,95 +214,18 @@ def _client(options: argparse.Namespace, config: UploadConfig | None = None) -> 
     try:
         return Pan115Client(state_dir=options.state_dir, config=config)
     except CredentialsError:
-        kept = CredentialStore(state_directory(options.state_dir)).load()
-        if kept is None or any(os.environ.get(name) for name in ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN")):
+        if any(os.environ.get(name) for name in ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN")):
             raise
+        if CredentialStore(state_directory(options.state_dir)).load() is None:
+            hint = "log in with: python -m pan115kit login --save file; or set PAN115_COOKIE"
+            raise CredentialsError("no credentials", hint=hint) from None
         return Pan115Client.from_saved(state_dir=options.state_dir, config=config)
-
-
-# -- sessions and history --------------------------------------------------------------------------------------
-
-
-def _sessions_command(commands: _Commands) -> None:
-    parser = commands.add_parser("sessions", help=say("未完成的上传", "unfinished uploads"))
-    parser.add_argument("--json", action="store_true")
-    _common(parser)
-    parser.set_defaults(run=_sessions)
-    actions = parser.add_subparsers(metavar="ACTION")
-    clean = actions.add_parser("clean", help=say("清理过期会话", "give up old sessions"))
-    clean.add_argument("--days", type=float, default=7.0)
-    _common(clean)
-    clean.set_defaults(run=_clean)
-
-
-def _sessions(options: argparse.Namespace) -> int:
-    store = open_store(options.state_dir)
-    try:
-        rows = store.sessions.list()
-    finally:
-        store.close()
-    if options.json:
-        for row in rows:
-            out(json.dumps(row.to_dict(), ensure_ascii=True))
-        return OK
-    from .frames import sessions_frame  # pandas takes a second to import
-
-    frame = sessions_frame(rows)
-    columns = ["file_name", "target_path", "status", "progress", "uploaded_parts", "total_parts", "updated_at"]
-    out(frame[columns].to_string(index=False) if rows else say("没有未完成的上传", "no unfinished uploads"))
-    return OK
-
-
-def _clean(options: argparse.Namespace) -> int:
-    store = open_store(options.state_dir)
-    try:
-        removed = asyncio.run(UploadResumeManager.of(store).clean_expired_sessions(options.days))
-    finally:
-        store.close()
-    out(
-        say(
-            f"已清理 {removed} 个超过 {options.days:g} 天未更新的会话",
-            f"gave up {removed} sessions untouched for {options.days:g} days",
-        )
-    )
-    return OK
-
-
-def _history_command(commands: _Commands) -> None:
-    parser = commands.add_parser("history", help=say("上传历史", "ended uploads"))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("-n", type=int, default=20, metavar="ROWS")
-    _common(parser)
-    parser.set_defaults(run=_history)
-
-
-def _history(options: argparse.Namespace) -> int:
-    store = open_store(options.state_dir)
-    try:
-        entries = store.history.list(options.n)
-    finally:
-        store.close()
-    if options.json:
-        for entry in entries:
-            out(json.dumps(_history_object(entry), ensure_ascii=True))
-        return OK
-    from .frames import history_frame
-
-    frame = history_frame(entries)
-    columns = ["file_name", "file_size", "target_path", "status", "bytes_sent", "mean_speed_mbps", "finished_at"]
-    out(frame[columns].to_string(index=False) if len(frame) else say("还没有历史", "no history yet"))
-    return OK
-
-
-def _history_object(entry: HistoryEntry) -> dict[str, object]:
-    times = {"started_at": iso_utc(entry.started_at), "finished_at": iso_utc(entry.finished_at)}
-    return dataclasses.asdict(entry) | times | {"mean_speed_mbps": round(entry.mean_speed_mbps, 3)}
 
 
 # -- login and serve -------------------------------------------------------------------------------------------
 
 
-def _login_command(commands: _Commands) -> None:
+def _login_command(commands: Commands) -> None:
     parser = commands.add_parser("login", help=say("扫码登录", "log in with a QR code"))
     parser.add_argument("--route", choices=("cookie", "open"), default="cookie")
     parser.add_argument("--app", default=None, help=say("设备类型（cookie）", "device type (cookie route)"))
@@ -303,7 +233,7 @@ def _login_command(commands: _Commands) -> None:
     parser.add_argument(
         "--save", choices=("file", "keyring"), help=say("保存凭证", "keep the credentials (0600 file or keyring)")
     )
-    _common(parser)
+    state_dir_option(parser)
     parser.set_defaults(run=_login)
 
 
@@ -320,7 +250,7 @@ def _login(options: argparse.Namespace) -> int:
     return OK
 
 
-def _serve_command(commands: _Commands) -> None:
+def _serve_command(commands: Commands) -> None:
     parser = commands.add_parser("serve", help=say("REST、WebSocket 与网页", "REST, WebSocket and a live page"))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8115)
@@ -335,7 +265,7 @@ def _serve_command(commands: _Commands) -> None:
         help=say("允许上传的本地目录", "local folder that may be uploaded from; repeatable"),
     )
     parser.add_argument("--allow-remote", action="store_true", help=say("允许非本机访问", "bind beyond this machine"))
-    _common(parser)
+    state_dir_option(parser)
     parser.set_defaults(run=_serve)
 
 
@@ -358,7 +288,7 @@ def _serve(options: argparse.Namespace) -> int:
     return OK
 
 
-def _demo_command(commands: _Commands) -> None:
+def _demo_command(commands: Commands) -> None:
     parser = commands.add_parser("demo", help=say("本地演示（无需账号）", "the whole story on a local sandbox"))
     parser.add_argument("--file", metavar="PATH")
     parser.set_defaults(run=_demo)

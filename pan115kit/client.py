@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from . import runtime
@@ -61,7 +62,7 @@ class Pan115Client(ClientCore, Shown):
     async def upload_file(
         self,
         file_path: PathLike,
-        target_path: str = "/",
+        target_path: str | PurePosixPath = "/",
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
@@ -104,7 +105,7 @@ class Pan115Client(ClientCore, Shown):
     def upload(
         self,
         file_path: PathLike,
-        target_path: str = "/",
+        target_path: str | PurePosixPath = "/",
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
@@ -136,7 +137,7 @@ class Pan115Client(ClientCore, Shown):
     def submit(
         self,
         file_path: PathLike,
-        target_path: str = "/",
+        target_path: str | PurePosixPath = "/",
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
@@ -160,7 +161,7 @@ class Pan115Client(ClientCore, Shown):
     def submit_many(
         self,
         file_paths: Iterable[PathLike],
-        target_path: str = "/",
+        target_path: str | PurePosixPath = "/",
         *,
         priority: int = 0,
         skip_existing: bool = False,
@@ -176,7 +177,7 @@ class Pan115Client(ClientCore, Shown):
     def submit_folder(
         self,
         folder: PathLike,
-        target_path: str = "/",
+        target_path: str | PurePosixPath = "/",
         *,
         dry_run: bool = False,
         priority: int = 0,
@@ -206,7 +207,7 @@ class Pan115Client(ClientCore, Shown):
     def _submit(
         self,
         file_path: PathLike,
-        target_path: str,
+        target_path: str | PurePosixPath,
         target_dir_id: str | int,
         priority: int,
         skip_existing: bool,
@@ -216,7 +217,7 @@ class Pan115Client(ClientCore, Shown):
         job = queue.submit(
             file_path,
             check_folder_path(target_path),
-            target_dir_id=str(target_dir_id or ""),
+            target_dir_id=target_dir_id,
             priority=priority,
             skip_existing=skip_existing,
             watch=watch,

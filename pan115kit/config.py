@@ -141,7 +141,7 @@ class UploadConfig:
     create_target: bool = True
 
     def __post_init__(self) -> None:
-        _check_integers(self)
+        _check_numbers(self)
         if not MIN_PART_SIZE <= self.part_size <= MAX_PART_SIZE:
             raise ConfigError(
                 f"part_size {self.part_size} is not between 100 KiB and 5 GiB",
@@ -224,17 +224,16 @@ class UploadConfig:
         return replace(self, **changes)
 
 
-def _check_integers(config: UploadConfig) -> None:
-    for name in (
-        "part_size",
-        "multipart_threshold",
-        "max_concurrent_uploads",
-        "max_concurrent_parts",
-        "retries",
-    ):
-        value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ConfigError(f"{name} must be a whole number, not {value!r}")
+def _check_numbers(config: UploadConfig) -> None:
+    """``"2M"``, ``None`` or NaN are told by name instead of failing somewhere later."""
+    for part in fields(config):
+        value = getattr(config, part.name)
+        whole = part.type == "int"
+        if not (whole or part.type in ("float", "int | None")) or (value is None and part.type == "int | None"):
+            continue
+        wanted = int if whole else (int, float)
+        if not isinstance(value, wanted) or isinstance(value, bool) or value != value:
+            raise ConfigError(f"{part.name} must be a {'whole ' if whole else ''}number, not {value!r}")
 
 
 def _warn_about_parts(asked: int) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from .callbacks import CallbackBoard, ProgressCallback
 from .models import UploadStatus
+from .paths import local_path
 from .progress import ProgressRecorder, UploadProgress
 
 #: Finished uploads kept for display; the history has them all.
@@ -131,7 +132,7 @@ class ProgressTracker:
     async def get_progress(self, file_path: str | os.PathLike[str]) -> UploadProgress | None:
         """The newest upload of a local file, or None (specification's name)."""
         with self._lock:
-            job_id = self._latest.get(_key(file_path))
+            job_id = self._latest.get(local_path(file_path))
             return self.snapshot(job_id) if job_id else None
 
     async def list_progresses(self) -> dict[str, UploadProgress]:
@@ -150,13 +151,13 @@ class ProgressTracker:
                 one call at a time; the last state is always delivered.  What it raises is logged, and the upload
                 goes on.
         """
-        key = _key(file_path)
+        key = local_path(file_path)
         with self._lock:
             self._board.subscribe(key, callback, self._recorders.get(self._latest.get(key, "")))
 
     def unregister_callback(self, file_path: str | os.PathLike[str], callback: ProgressCallback) -> None:
         """Undo :meth:`register_callback`; unknown pairs are ignored."""
-        self._board.unsubscribe(_key(file_path), callback)
+        self._board.unsubscribe(local_path(file_path), callback)
 
     def watch(self, job_id: str, callback: ProgressCallback) -> Callable[[], None]:
         """As :meth:`register_callback` for one job; returns the function that undoes it."""
@@ -170,10 +171,6 @@ class ProgressTracker:
             recorder = self._recorders.get(job_id)
         if recorder is not None:
             await self._board.flush(recorder, timeout)
-
-
-def _key(file_path: str | os.PathLike[str]) -> str:
-    return os.path.abspath(os.fspath(file_path))
 
 
 UploadProgressManager = ProgressTracker

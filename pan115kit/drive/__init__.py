@@ -62,6 +62,9 @@ def make_drive(
         'open'
     """
     endpoints = endpoints or Endpoints.from_environment()
+    for given in (cookie, access_token, refresh_token):
+        if not isinstance(given, str | None):  # its type, not its value: it may be a secret all the same
+            raise CredentialsError(f"a cookie or token must be a text, not {type(given).__name__}")
     tokens = bool(access_token or refresh_token)
     if cookie and tokens:
         raise CredentialsError("a cookie and tokens were given", hint="give one of the two")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from ..errors import FileNameError, TargetError
 
 #: A file name is at most this many UTF-8 bytes.
@@ -48,24 +50,29 @@ def shorten_file_name(name: str) -> str:
     return _cut(stem, room) + _CUT_MARK + extension
 
 
-def check_folder_path(path: str) -> str:
+def check_folder_path(path: str | PurePosixPath) -> str:
     """A target folder in one form: ``/a/b``, without doubled, leading-space or trailing slashes.
 
     Args:
-        path: ``/影视/电影``, ``影视/电影/``, ``/`` …
+        path: ``/影视/电影``, ``影视/电影/``, ``/`` …, or a :class:`~pathlib.PurePosixPath`.
 
     Returns:
         ``/`` or ``/a/b``.
 
     Raises:
         TargetError: A name has ``"``, ``<`` or ``>``, is ``.`` or ``..``, blank or longer than 255 characters, or
-            there are more than 25 levels.
+            there are more than 25 levels, or it is no path at all.
         FileNameError: The path is not valid Unicode or has a control character.
 
     Example:
         >>> check_folder_path("影视//电影/"), check_folder_path("/")
         ('/影视/电影', '/')
     """
+    if not isinstance(path, str | PurePosixPath):
+        raise TargetError(
+            f"the target must be a folder's path, not {path!r}", hint="e.g. '/影视', or '/' for the root"
+        )
+    path = str(path)
     _utf8(path)
     names = [name for name in path.split("/") if name]
     for name in names:
@@ -75,6 +82,25 @@ def check_folder_path(path: str) -> str:
             f"the target has {len(names)} levels", hint=f"115 nests folders at most {MAX_FOLDER_LEVELS} deep"
         )
     return "/" + "/".join(names)
+
+
+def check_folder_id(folder_id: object) -> str:
+    """A folder's id (cid) as 115 writes it, before it is asked for.
+
+    Args:
+        folder_id: Digits or a whole number; nothing (``""``, 0, None) is no id.
+
+    Raises:
+        TargetError: It is something else.
+
+    Example:
+        >>> check_folder_id(2429), check_folder_id("")
+        ('2429', '')
+    """
+    text = str(folder_id or "")
+    if text and not (text.isascii() and text.isdigit()):
+        raise TargetError(f"{folder_id!r} is not a folder's id", hint="it is the cid in the folder's address on 115")
+    return text
 
 
 def folder_names(path: str) -> list[str]:

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+from ..errors import ConfigError
 from ..models import HistoryEntry, Phase, Sample, UploadStatus
 from .codec import from_sql, optional_from_sql, optional_to_sql, to_sql
 from .database import Database
@@ -68,6 +69,9 @@ class HistoryStore:
             limit: At most this many; None for all.
             offset: Leave out this many of the newest.
 
+        Raises:
+            ConfigError: One of them is negative or no number.
+
         Example:
             >>> import tempfile
             >>> from pan115kit.store import Store
@@ -76,7 +80,10 @@ class HistoryStore:
             []
         """
         query = f"SELECT {_COLUMNS} FROM history ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?"
-        window = (-1 if limit is None else max(limit, 0), max(offset, 0))  # SQLite: a negative limit is no limit
+        for name, value in (("limit", limit), ("offset", offset)):
+            if value is not None and (not isinstance(value, int) or value < 0):
+                raise ConfigError(f"{name} must be a whole number from 0, not {value!r}")
+        window = (-1 if limit is None else limit, offset)  # SQLite: a negative limit is no limit
         return [_decode(row) for row in self._database.read(lambda c: c.execute(query, window).fetchall())]
 
     def get(self, job_id: str) -> HistoryEntry | None:

@@ -312,8 +312,8 @@ class SessionStore:
         self._database.write(lambda c: c.execute(statement, (to_sql(upload_id),)))
 
     def _limit(self, days: float) -> float:
-        if not days >= 0:
-            raise ConfigError(f"days must not be negative, is {days}")
+        if not isinstance(days, int | float) or not days >= 0:
+            raise ConfigError(f"days must be a number from 0, not {days!r}")
         return self._clock() - days * SECONDS_PER_DAY
 
     def _touch(self, connection: sqlite3.Connection, session_id: str) -> int:

@@ -11,8 +11,10 @@ import uuid
 from collections.abc import Callable
 
 from .. import runtime
+from ..drive.names import check_folder_id
 from ..errors import ConfigError
 from ..models import UploadSession
+from ..paths import local_path
 from ..progress import ProgressRecorder, UploadProgress
 from ..store import session_id_for
 from ..tracker import ProgressTracker
@@ -55,7 +57,7 @@ class QueueCommands(abc.ABC):
         file_path: str | os.PathLike[str],
         target_path: str = "/",
         *,
-        target_dir_id: str = "",
+        target_dir_id: str | int = "",
         priority: int = 0,
         skip_existing: bool = False,
         watch: Callable[[UploadProgress], object] | None = None,
@@ -74,11 +76,14 @@ class QueueCommands(abc.ABC):
             The job; its ``future`` ends with an :class:`UploadResult` or the error.
 
         Raises:
-            ConfigError: The queue is closed.
+            ConfigError: The queue is closed, ``file_path`` is no path, or ``priority`` no number.
+            FileNameError: ``file_path`` is empty.
+            TargetError: ``target_dir_id`` is not a folder's id.
         """
         self.check_open()
-        path = os.path.abspath(os.fspath(file_path))
-        request = UploadRequest(uuid.uuid4().hex, path, target_path, target_dir_id, skip_existing)
+        path, folder_id = local_path(file_path), check_folder_id(target_dir_id)
+        priority = _checked(priority)
+        request = UploadRequest(uuid.uuid4().hex, path, target_path, folder_id, skip_existing)
         if watch is not None:
             self.tracker.watch(request.job_id, watch)
         recorder = self.tracker.open(request.job_id, path, os.path.basename(path), size_or_zero(path), target_path)
@@ -150,7 +155,12 @@ class QueueCommands(abc.ABC):
             self.cancel(job.job_id)
 
     def prioritize(self, job_id: str, priority: int) -> None:
-        """Let a waiting upload start earlier (or later)."""
+        """Let a waiting upload start earlier (or later).
+
+        Raises:
+            ConfigError: ``priority`` is no number.
+        """
+        priority = _checked(priority)
 
         def change() -> None:
             if (job := self._jobs.get(job_id)) is not None:
@@ -208,3 +218,10 @@ class QueueCommands(abc.ABC):
 
     @abc.abstractmethod
     def _unblock(self) -> None: ...
+
+
+def _checked(priority: int) -> int:
+    """One priority that cannot be compared with the others would stop the whole queue."""
+    if not isinstance(priority, int | float) or priority != priority:
+        raise ConfigError(f"priority must be a number, not {priority!r}", hint="higher starts earlier; 0 is usual")
+    return priority

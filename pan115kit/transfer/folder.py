@@ -6,10 +6,11 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..drive.names import check_folder_path
 from ..errors import FileMissingError, NotAFileError, Pan115Error
+from ..paths import local_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ def size_or_zero(path: str | os.PathLike[str]) -> int:
     """
     try:
         return os.stat(path).st_size
-    except OSError:
+    except (OSError, ValueError):  # ValueError: it has a NUL
         return 0
 
 
-def plan_folder(folder: str | os.PathLike[str], target_path: str) -> FolderPlan:
+def plan_folder(folder: str | os.PathLike[str], target_path: str | PurePosixPath) -> FolderPlan:
     """Look through ``folder``; nothing is sent.
 
     Args:
@@ -90,7 +91,7 @@ def plan_folder(folder: str | os.PathLike[str], target_path: str) -> FolderPlan:
         >>> plan_folder(".", "/x").total >= 0
         True
     """
-    root = Path(folder).expanduser().absolute()
+    root = Path(local_path(folder))
     if not root.exists():
         raise FileMissingError(f"there is no folder {root}", hint="check the path")
     if not root.is_dir():

@@ -150,14 +150,13 @@ class LocalFile:
         """
         with self._open_descriptor() as descriptor:
             now = _identity(os.fstat(descriptor))
-        if now != self.identity:
-            raise _changed(self.path, _difference(self.identity, now))
         try:
             named = _identity(os.stat(self.path))
         except OSError:
             raise _changed(self.path, "it was moved or deleted") from None
-        if named != self.identity:
-            raise _changed(self.path, _difference(self.identity, named))
+        for found in (named, now):  # in this order: a file that was replaced has new metadata, too
+            if found != self.identity:
+                raise _changed(self.path, _difference(self.identity, found))
 
     async def stream(self, offset: int, length: int, *, step: int = STEP) -> AsyncIterator[bytes | memoryview]:
         """The bytes from ``offset``, in pieces of at most ``step``, read ahead where the disk has to be asked.

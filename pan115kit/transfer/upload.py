@@ -231,7 +231,7 @@ class Upload:
         self.recorder.status(UploadStatus.CHECKING)
         ending = Ending(self.tools, file, self._name, self.sha1, self._folder_id, self.recorder)
         if self.request.skip_existing and (there := await ending.find(None)):
-            return self._result(UploadStatus.QUICK_SUCCESS, there.file_id, there.pick_code, "already there")
+            return self._result(UploadStatus.QUICK_SUCCESS, there.file_id, there.pick_code, "文件已存在")
         ticket, upload_id = await self._earlier_ticket(session)
         asked = self._left_at in (UploadStatus.CHECKING, UploadStatus.UPLOADING)
         if ticket is None and (session.ticket is not None or asked):

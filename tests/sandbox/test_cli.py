@@ -259,6 +259,36 @@ def test_reader_that_goes_away(stage: Stage) -> None:
     process.wait(PATIENCE)
 
 
+def test_a_file_named_twice_is_uploaded_once(stage: Stage, run: Run) -> None:
+    """``upload a.bin ./*.bin``: no failure about an upload that is one's own."""
+    path = stage.file("a.bin", PART)
+    twice = path.parent / "." / ".." / path.parent.name / "a.bin"
+    code, objects, _ = run("upload", path, twice, path, "--to", "/x", "--json", "--no-progress")
+    assert (code, [one["success"] for one in objects]) == (0, [True])
+
+
+def test_an_empty_folder_is_told(stage: Stage, run: Run) -> None:
+    """Silence would look like success."""
+    (stage.folder / "empty").mkdir()
+    code, _, err = run("upload", stage.folder / "empty", "--to", "/x")
+    assert (code, err) == (0, "nothing to upload\n")
+
+
+def test_without_credentials_the_way_in_is_told(stage: Stage, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal that is the login, not an argument of the Python class."""
+    monkeypatch.delenv("PAN115_COOKIE")
+    code, _, err = run("upload", stage.file())
+    assert (code, "python -m pan115kit login --save file" in err) == (2, True)
+
+
+@pytest.mark.parametrize("rows", ["0", "-3", "many"])
+def test_rows_that_make_no_sense(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``history -n 0`` must not say that there is no history."""
+    with pytest.raises(SystemExit):
+        cli.main(["history", "-n", rows])
+    assert "-n" in capsys.readouterr().err
+
+
 #: Ways for a stream to be of no use; each is a shell's redirection, after which the program's own end is told.
 USELESS = {"closed": "-", "full disk": "/dev/full", "reader gone": "gone"}
 
@@ -354,7 +384,7 @@ def test_sessions_are_listed_and_cleaned(stage: Stage, run: Run, capsys: pytest.
     assert "电影.mkv" in capsys.readouterr().out
     assert run("sessions", "clean", "--days", "1")[0] == 0
     assert len(run("sessions", "--json")[1]) == 1
-    assert run("sessions", "clean", "--days", "0")[0] == 0
+    assert run("sessions", "clean", "--days", "0", "--json")[:2] == (0, [{"removed": 1}])
     assert run("sessions", "--json")[1] == []
     assert run("upload", stage.file("other.bin", 5), "--to", "/x", "--json", "--no-progress")[0] == 0
     until(lambda: stage.box.uploads() == [], "the abort, at the next run")

@@ -7,7 +7,8 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from scripts import finish, run, start
@@ -188,6 +189,73 @@ def test_part_size_in_the_environment_is_checked(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PAN115_PART_SIZE", "10MB")
     with pytest.raises(ConfigError, match="PAN115_PART_SIZE"):
         UploadConfig.from_environment()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{n: v} for n in ("part_size", "bandwidth_limit", "retry_cap") for v in ("2M", True, float("nan"))]
+)
+def test_settings_that_are_no_numbers(wrong: dict[str, object]) -> None:
+    """``client.bandwidth_limit = "2M"`` is told by name, not as a TypeError from within."""
+    with pytest.raises(ConfigError, match=f"{next(iter(wrong))} must be a .*number"):
+        UploadConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"file_path": None}, ConfigError, "a local path must be"),
+        ({"file_path": ["a.bin"]}, ConfigError, "a local path must be"),
+        ({"file_path": ""}, FileNameError, "empty"),
+        ({"file_path": "a\0b"}, FileNameError, "NUL"),
+        ({"target_path": None}, TargetError, "must be a folder's path, not None"),
+        ({"target_path": 2429}, TargetError, "must be a folder's path, not 2429"),
+        ({"target_path": b"/x"}, TargetError, "must be a folder's path"),
+        ({"target_dir_id": "/x"}, TargetError, "is not a folder's id"),
+        ({"target_dir_id": [1]}, TargetError, "is not a folder's id"),
+        ({"priority": "high"}, ConfigError, "priority"),
+        ({"priority": float("nan")}, ConfigError, "priority"),
+    ],
+    ids=repr,
+)
+def test_arguments_of_a_wrong_kind(
+    stage: Stage, arguments: dict[str, object], error: type[Pan115Error], said: str
+) -> None:
+    """One clear line instead of a traceback out of the engine, and the other uploads of the client go on."""
+    client, path = stage.client(), stage.file()
+    given: dict[str, Any] = {"file_path": path, "target_path": "/x", **arguments}
+    with pytest.raises(error, match=said):
+        client.upload(**given, progress="none")
+    assert stage.box.requests == []
+    assert client.upload(path, "/x", progress="none").success
+
+
+def test_one_path_where_a_list_is_wanted(stage: Stage) -> None:
+    """``submit_many("ab.bin")`` must not look for files called a, b, …"""
+    with pytest.raises(ConfigError, match="a list of paths"):
+        stage.client().submit_many("ab.bin", "/x")
+
+
+@pytest.mark.parametrize("name", ["user_key", "access_token"])
+def test_credentials_that_are_no_text(name: str) -> None:
+    """Told by kind; the value may be a secret all the same."""
+    with pytest.raises(CredentialsError, match="not bytes") as caught:
+        Pan115Client(**{name: b"UID=1_A1_2; CID=ab; SEID=secret"})  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
+
+
+def test_paths_in_every_usual_form(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As text, as a Path, as bytes from ``os.listdir(b".")``, under ``~``; a folder as a PurePosixPath."""
+    path = stage.file("film.mkv", 1000)
+    monkeypatch.setenv("HOME", str(path.parent))
+    client = stage.client()
+    forms: list[Any] = [str(path), path, os.fsencode(path), "~/film.mkv"]
+    for n, form in enumerate(forms):
+        result = client.upload(form, PurePosixPath(f"/x{n}"), progress="none")
+        assert result.file_path == str(path)
+        stage.assert_arrived(path, f"/x{n}/film.mkv")
+    monkeypatch.chdir(path.parent)
+    literal = stage.file("~film.mkv", 1000)
+    assert client.upload("~film.mkv", "/x", progress="none").file_path == str(literal)
 
 
 @pytest.mark.parametrize("target", ['/a"b', "/a<b", "/a>b", "/" + "长" * 300, "/a\nb\0"])

@@ -40,6 +40,14 @@ def _delete(path: Path) -> None:
 
 
 CHANGES = pytest.mark.parametrize("change", [_append, _overwrite, _replace, _truncate, _delete])
+#: What is said of a change that is found between two parts.
+SAID = {
+    _append: "its size went from",
+    _overwrite: "it was written to",
+    _replace: "another file took its place",
+    _truncate: "its size went from",
+    _delete: "it was moved or deleted",
+}
 
 
 def _refused(job: UploadJob) -> None:
@@ -67,6 +75,7 @@ def test_change_between_parts(stage: Stage, change: Callable[[Path], None]) -> N
     change(path)
     stage.go_on()
     _refused(job)
+    assert SAID[change] in str(job.exception)
     assert stage.box.count("complete") == 0
     assert stage.box.files() == []
     _goes_well_afterwards(stage, client, path)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pan115kit.errors import ConfigError
 from pan115kit.models import FileIdentity, HistoryEntry, Phase, Sample, UploadStatus
 from pan115kit.store import Store, hashes, history
 
@@ -61,7 +62,9 @@ def test_history_is_newest_first_and_can_be_paged(store: Store) -> None:
     assert [e.job_id for e in store.history.list()] == ["c", "b2", "b", "a"]
     assert [e.job_id for e in store.history.list(limit=2, offset=1)] == ["b2", "b"]
     assert store.history.list(limit=0) == []
-    assert store.history.list(limit=-3) == []
+    for wrong in ({"limit": -3}, {"offset": -1}, {"limit": "ten"}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            store.history.list(**wrong)
     assert store.history.count() == 4
     assert store.history.get("nobody") is None
 

@@ -1,0 +1,32 @@
+"""Local paths as people give them, in the one form that uploads, sessions and progress know them by."""
+
+from __future__ import annotations
+
+import os
+
+from .errors import ConfigError, FileNameError
+
+
+def local_path(path: object) -> str:
+    """The absolute path of a local file or folder.
+
+    Args:
+        path: A text, a :class:`pathlib.Path`, or bytes as ``os.listdir(b".")`` gives them.  ``~`` is the home folder,
+            unless there is something of this very name.
+
+    Raises:
+        ConfigError: It is none of these.
+        FileNameError: It is empty.
+
+    Example:
+        >>> local_path("/a/./b.bin"), local_path("~/b.bin") == os.path.join(os.path.expanduser("~"), "b.bin")
+        ('/a/b.bin', True)
+    """
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise ConfigError(f"a local path must be a text or a Path, not {path!r}", hint="name one file or folder")
+    text = os.fsdecode(path)
+    if not text:
+        raise FileNameError("the path is empty", hint="name one file or folder")
+    if text.startswith("~") and not os.path.lexists(text):
+        text = os.path.expanduser(text)
+    return os.path.abspath(text)

@@ -107,8 +107,10 @@ class CookieDrive(RouteDrive):
         used = self._app_version
         try:
             return await super().init_once(claim, signed)
-        except ClientOutdatedError:
+        except ClientOutdatedError as error:
             if not await self._adopt_newest_version(used):
+                if self._at != Endpoints():  # what cannot be decrypted looks like an old client to the server
+                    error.hint += "; a sandbox wants PAN115_ECDH_PUBLIC_KEY, the ecdh_public_key that it prints"
                 raise
         return await super().init_once(claim, signed)
 

@@ -22,7 +22,8 @@ from drive_sandbox_support import (
     sha1,
 )
 
-from pan115kit.drive import Drive, Instant, NeedsUpload
+from pan115kit.config import Endpoints
+from pan115kit.drive import CookieDrive, Drive, Instant, NeedsUpload
 from pan115kit.drive.base import SecondCheck
 from pan115kit.errors import (
     AccountBlockedError,
@@ -160,6 +161,13 @@ def test_an_old_version_is_renewed_or_told(sandbox: Sandbox) -> None:
     sandbox.fault("app_version", "status", times=None)
     with pytest.raises(ClientOutdatedError):
         run(drive_at(sandbox, "cookie", config=config), init(SMALL))
+
+
+def test_a_sandbox_that_cannot_decrypt_names_the_key_it_wants(sandbox: Sandbox) -> None:
+    """It says 'please upgrade' as 115 would; the app version is not what is wrong here."""
+    drive = CookieDrive(sandbox.cookie, endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG)
+    with pytest.raises(ClientOutdatedError, match="PAN115_ECDH_PUBLIC_KEY"):
+        run(drive, init(SMALL))
 
 
 # -- keys and resume -------------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ def _submit(client: Pan115Client, options: argparse.Namespace) -> tuple[list[Upl
     jobs: list[UploadJob] = []
     left_out: list[Skipped] = []
     # a file named twice is uploaded once
-    for path in {local_path(path): path for path in options.paths}.values():
+    for path in dict.fromkeys(map(local_path, options.paths)):
         if os.path.isdir(path):
             target = f"{options.to.rstrip('/')}/{Path(path).resolve().name}"
             batch = client.submit_folder(path, target, skip_existing=options.skip_existing)

@@ -70,6 +70,8 @@ class Pan115Error(Exception):
     """
 
     zh: ClassVar[str] = "上传出错"
+    #: What to do, in Chinese, where it is the same for the whole kind; else the hint stands as it is.
+    zh_hint: ClassVar[str] = ""
     _retryable: ClassVar[bool] = False
     _server: ClassVar[str] = "115"
     #: Seconds the server asked to wait before the next try, where it said so.
@@ -93,26 +95,32 @@ class Pan115Error(Exception):
 
     def __str__(self) -> str:
         text = f"{self.message}: {self.hint}" if self.hint else self.message
-        said = []
-        if self.server_message:
-            said.append(f"{self._server} says: {self.server_message}")
-        if self.code is not None:
-            said.append(f"code {self.code}")
+        said = [f"{self._server} says: {self.server_message}"] if self.server_message else []
+        said += [f"code {self.code}"] if self.code is not None else []
         return f"{text} ({', '.join(said)})" if said else text
 
     @property
     def told(self) -> str:
-        """The message for people: in Chinese, what kind of thing went wrong stands before it.
+        """The message for people, in their language: in Chinese the kind of error and what to do about it.
 
         Example:
-            >>> NetworkError("no answer").told in ("no answer", "网络错误：no answer")
-            True
+            >>> UploadCancelled("stopped").told, NoSpaceError("full", code=1).told in (
+            ...     "full (code 1)",
+            ...     "网盘空间不足：full（代码 1）。请清理网盘空间，或换个地方",
+            ... )
+            ('stopped', True)
         """
-        return say(f"{self.zh}：{self}", str(self))
+        return say(self._in_chinese(), str(self))
+
+    def _in_chinese(self) -> str:
+        said = [f"{self._server}：{self.server_message}"] if self.server_message else []
+        said += [f"代码 {self.code}"] if self.code is not None else []
+        text = f"{self.zh}：{self.message}" + (f"（{'，'.join(said)}）" if said else "")
+        return f"{text}。{hint}" if (hint := self.zh_hint or self.hint) else text
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a page of frames: one line that says what to do."""
-        return [f"{type(self).__name__}: {self}"]
+        return [f"{type(self).__name__}: {self.told}"]
 
 
 class ConfigError(Pan115Error, ValueError):
@@ -137,24 +145,28 @@ class FileMissingError(LocalFileError, FileNotFoundError):
     """There is no such file."""
 
     zh = "文件不存在"
+    zh_hint = "请检查路径"
 
 
 class NotAFileError(LocalFileError):
     """A directory, FIFO, socket or device was named where a regular file is needed."""
 
     zh = "不是普通文件"
+    zh_hint = "文件夹请用 submit_folder"
 
 
 class FileUnreadableError(LocalFileError, PermissionError):
     """The file exists but may not be read, or reading it failed."""
 
     zh = "文件无法读取"
+    zh_hint = "请检查文件权限"
 
 
 class FileNameError(LocalFileError):
     """The name cannot be sent: it is not valid Unicode, empty, or has a character 115 refuses."""
 
     zh = "文件名不合法"
+    zh_hint = "请重命名"
 
 
 class FileTooLargeError(LocalFileError):
@@ -167,6 +179,7 @@ class FileChangedError(LocalFileError):
     """The file was changed while it was hashed or sent; nothing was completed on the drive."""
 
     zh = "文件在上传过程中被修改"
+    zh_hint = "请等文件写完后再次上传"
 
 
 class DriveError(Pan115Error):
@@ -179,6 +192,7 @@ class LoginError(DriveError):
     """The cookie or the refresh token is not, or no longer, valid: log in again."""
 
     zh = "登录已失效"
+    zh_hint = "请重新登录"
 
 
 class AccessTokenError(LoginError):
@@ -191,12 +205,14 @@ class AccountBlockedError(DriveError):
     """115 blocks the account for a while (405 page, 911, 770004): the queue stops instead of failing every file."""
 
     zh = "账号被 115 暂时限制"
+    zh_hint = "请在 115 官方客户端完成验证，或等待至少十分钟，然后继续"
 
 
 class RateLimitedError(DriveError):
     """115 is busy or we asked too often; waiting helps."""
 
     zh = "请求过于频繁"
+    zh_hint = "请稍后再试，或调低 api_rate"
     _retryable = True
 
 
@@ -204,30 +220,35 @@ class ClientOutdatedError(DriveError):
     """115 asks for a newer client: set ``app_version`` to a current one."""
 
     zh = "客户端版本过低"
+    zh_hint = "请把 UploadConfig(app_version=…) 调到当前版本；本地沙箱则需设置 PAN115_ECDH_PUBLIC_KEY"
 
 
 class TargetError(DriveError):
     """The target folder does not exist, is gone, full, or may not be made."""
 
     zh = "目标目录错误"
+    zh_hint = "请检查目标目录"
 
 
 class NoSpaceError(DriveError):
     """The drive has no room for the file."""
 
     zh = "网盘空间不足"
+    zh_hint = "请清理网盘空间，或换个地方"
 
 
 class VerificationError(DriveError):
     """What 115 recorded of the file is not what was sent (10002, another sha1 or size), or it recorded nothing."""
 
     zh = "校验文件失败"
+    zh_hint = "请重新上传该文件"
 
 
 class DriveProtocolError(DriveError):
     """An answer that does not fit the protocol: HTML, cut JSON, missing fields."""
 
     zh = "115 返回了无法识别的内容"
+    zh_hint = "请稍后再试"
     _retryable = True
 
 
@@ -240,6 +261,7 @@ class OssError(Pan115Error):
     """
 
     zh = "OSS 返回错误"
+    zh_hint = "再次上传将从断点继续"
     _server = "OSS"
 
     def __init__(
@@ -300,6 +322,7 @@ class NetworkError(Pan115Error):
     """No (whole) answer came: refused, reset, timed out, name not found."""
 
     zh = "网络错误"
+    zh_hint = "请检查网络，再次上传将从断点继续"
     _retryable = True
 
 
@@ -307,18 +330,21 @@ class StoreError(Pan115Error):
     """The state directory cannot be used."""
 
     zh = "状态目录错误"
+    zh_hint = "请检查状态目录（PAN115_STATE_DIR）的权限和磁盘空间"
 
 
 class StoreDamagedError(StoreError):
     """The state database was unreadable; it was set aside with a date, never deleted."""
 
     zh = "状态数据库损坏"
+    zh_hint = "再次启动时会把它另存，并新建一个"
 
 
 class SessionBusyError(StoreError):
     """Another upload, of this process or another living one, is at this file and place."""
 
     zh = "该文件正在上传"
+    zh_hint = "请等它结束，或在那里取消"
 
 
 class UploadCancelled(Pan115Error):

@@ -32,6 +32,44 @@ def test_every_error_keeps_words_and_code_and_survives_a_process_border(kind: ty
     assert error._render_traceback_() == [f"{kind.__name__}: {error}"]
 
 
+@pytest.mark.parametrize("kind", [k for k in tree() if issubclass(k, errors.Pan115Error)])
+def test_in_chinese_the_kind_and_what_to_do_are_chinese(
+    kind: type[errors.Pan115Error], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads no English knows what happened and what to do; the details are there for whoever helps."""
+    monkeypatch.setenv("PAN115_LANG", "zh")
+    error = kind("it broke", hint="mend it", code=911, server_message="请验证账号")
+    if kind is errors.UploadCancelled:
+        assert error.told == str(error)  # its message is in the user's language already
+        return
+    server = "OSS" if issubclass(kind, errors.OssError) else "115"
+    assert error.told == f"{kind.zh}：it broke（{server}：请验证账号，代码 911）。{kind.zh_hint or 'mend it'}"
+    assert error._render_traceback_() == [f"{kind.__name__}: {error.told}"]
+    assert kind("it broke").told == f"{kind.zh}：it broke" + (f"。{kind.zh_hint}" if kind.zh_hint else "")
+
+
+#: What users meet without having made a mistake in their code.
+BAD_DAYS = [
+    errors.NetworkError,
+    errors.LoginError,
+    errors.AccountBlockedError,
+    errors.RateLimitedError,
+    errors.NoSpaceError,
+    errors.TargetError,
+    errors.OssError,
+    errors.StoreError,
+    errors.SessionBusyError,
+    errors.FileMissingError,
+    errors.FileChangedError,
+]
+
+
+@pytest.mark.parametrize("kind", BAD_DAYS)
+def test_what_happens_on_a_bad_day_has_a_way_out_in_chinese(kind: type[errors.Pan115Error]) -> None:
+    """Else the line ends in English advice that may depend on the case."""
+    assert re.search("[一-鿿]", kind.zh_hint)
+
+
 def test_a_retry_is_only_promised_where_it_helps() -> None:
     assert errors.NetworkError("x").retryable
     assert errors.RateLimitedError("x").retryable

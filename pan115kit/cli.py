@@ -17,7 +17,7 @@ from . import __version__, streams
 from .client import Pan115Client
 from .config import UploadConfig, state_directory
 from .drive.credentials_file import CredentialStore
-from .errors import CredentialsError, Pan115Error
+from .errors import ConfigError, CredentialsError, Pan115Error
 from .job import UploadJob
 from .listings import history_command, sessions_command, state_dir_option
 from .models import UploadResult
@@ -168,15 +168,25 @@ def _submit(client: Pan115Client, options: argparse.Namespace) -> tuple[list[Upl
 
 
 def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bool:
-    """Tell each file's end as it comes; True if all are on the drive."""
-    good = True
+    """Tell each file's end as it comes; True if all are on the drive.
+
+    Raises:
+        OutputError: Stdout could not be written; every file was brought to its end all the same.
+    """
+    good, lost = True, None
     waiting = {job.future: job for job in jobs}
     while waiting:
         done, _ = concurrent.futures.wait(waiting, timeout=0.2, return_when=concurrent.futures.FIRST_COMPLETED)
         for future in done:
             result = client.result_of(waiting.pop(future))
             good = good and result.success
-            _tell(result, as_json=as_json)
+            if lost is None:
+                try:
+                    _tell(result, as_json=as_json)
+                except streams.OutputError as error:
+                    lost = error
+    if lost is not None:
+        raise lost
     return good
 
 
@@ -216,10 +226,21 @@ def _client(options: argparse.Namespace, config: UploadConfig | None = None) -> 
     except CredentialsError:
         if any(os.environ.get(name) for name in ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN")):
             raise
-        if CredentialStore(state_directory(options.state_dir)).load() is None:
+        keyring = _where_kept(state_directory(options.state_dir))
+        if keyring is None:
             hint = "log in with: python -m pan115kit login --save file; or set PAN115_COOKIE"
             raise CredentialsError("no credentials", hint=hint) from None
-        return Pan115Client.from_saved(state_dir=options.state_dir, config=config)
+        return Pan115Client.from_saved(state_dir=options.state_dir, keyring=keyring, config=config)
+
+
+def _where_kept(directory: Path) -> bool | None:
+    """Whether a login is kept in the keyring; None if there is none in the file either."""
+    if CredentialStore(directory).load() is not None:
+        return False
+    try:
+        return None if CredentialStore(directory, keyring=True).load() is None else True
+    except ConfigError:  # there is no keyring: then nothing is kept there
+        return None
 
 
 # -- login and serve -------------------------------------------------------------------------------------------

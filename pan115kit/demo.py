@@ -28,7 +28,7 @@ from .errors import Pan115Error
 from .frames import history_frame, sessions_frame
 from .models import UploadSession
 from .store import open_store
-from .streams import aside, out
+from .streams import Outlet, aside, out
 from .text import format_bytes, say
 from .transfer.source import LocalFile
 
@@ -232,7 +232,7 @@ def _expect(holds: bool, otherwise: str) -> None:
 
 
 def _title(text: str) -> None:
-    out(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}")
+    out(f"\n\033[1m{text}\033[0m" if Outlet(sys.stdout).isatty() else f"\n== {text}")
 
 
 def _note(text: str) -> None:

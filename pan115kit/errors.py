@@ -49,9 +49,12 @@ Example:
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from .text import say
+
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 class Pan115Error(Exception):
@@ -70,7 +73,7 @@ class Pan115Error(Exception):
     """
 
     zh: ClassVar[str] = "上传出错"
-    #: What to do, in Chinese, where it is the same for the whole kind; else the hint stands as it is.
+    #: What to do, in Chinese, where the hint is not: what is true of the whole kind.
     zh_hint: ClassVar[str] = ""
     _retryable: ClassVar[bool] = False
     _server: ClassVar[str] = "115"
@@ -106,7 +109,7 @@ class Pan115Error(Exception):
         Example:
             >>> UploadCancelled("stopped").told, NoSpaceError("full", code=1).told in (
             ...     "full (code 1)",
-            ...     "网盘空间不足：full（代码 1）。请清理网盘空间，或换个地方",
+            ...     "网盘空间不足：full（代码 1）。请清理网盘空间，或换用其他账号",
             ... )
             ('stopped', True)
         """
@@ -116,7 +119,8 @@ class Pan115Error(Exception):
         said = [f"{self._server}：{self.server_message}"] if self.server_message else []
         said += [f"代码 {self.code}"] if self.code is not None else []
         text = f"{self.zh}：{self.message}" + (f"（{'，'.join(said)}）" if said else "")
-        return f"{text}。{hint}" if (hint := self.zh_hint or self.hint) else text
+        hint = self.hint if _CHINESE.search(self.hint) else self.zh_hint or self.hint
+        return f"{text}。{hint}" if hint else text
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a page of frames: one line that says what to do."""
@@ -152,7 +156,6 @@ class NotAFileError(LocalFileError):
     """A directory, FIFO, socket or device was named where a regular file is needed."""
 
     zh = "不是普通文件"
-    zh_hint = "文件夹请用 submit_folder"
 
 
 class FileUnreadableError(LocalFileError, PermissionError):
@@ -166,7 +169,6 @@ class FileNameError(LocalFileError):
     """The name cannot be sent: it is not valid Unicode, empty, or has a character 115 refuses."""
 
     zh = "文件名不合法"
-    zh_hint = "请重命名"
 
 
 class FileTooLargeError(LocalFileError):
@@ -191,7 +193,7 @@ class DriveError(Pan115Error):
 class LoginError(DriveError):
     """The cookie or the refresh token is not, or no longer, valid: log in again."""
 
-    zh = "登录已失效"
+    zh = "登录失败"
     zh_hint = "请重新登录"
 
 
@@ -220,7 +222,7 @@ class ClientOutdatedError(DriveError):
     """115 asks for a newer client: set ``app_version`` to a current one."""
 
     zh = "客户端版本过低"
-    zh_hint = "请把 UploadConfig(app_version=…) 调到当前版本；本地沙箱则需设置 PAN115_ECDH_PUBLIC_KEY"
+    zh_hint = "请把 UploadConfig(app_version=…) 调到当前版本"
 
 
 class TargetError(DriveError):
@@ -234,7 +236,7 @@ class NoSpaceError(DriveError):
     """The drive has no room for the file."""
 
     zh = "网盘空间不足"
-    zh_hint = "请清理网盘空间，或换个地方"
+    zh_hint = "请清理网盘空间，或换用其他账号"
 
 
 class VerificationError(DriveError):

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def state_dir_option(parser: argparse.ArgumentParser) -> None:
+def state_dir_option(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
     """The option that every command has."""
     parser.add_argument(
         "--state-dir",
         metavar="DIR",
+        default=default,
         help=say("会话与历史的目录", "where sessions and history live (PAN115_STATE_DIR)"),
     )
 
@@ -38,8 +39,14 @@ def sessions_command(commands: Commands) -> None:
     clean.add_argument(
         "--days", type=float, default=7.0, help=say("多少天未更新（默认 7）", "untouched for so long (default 7)")
     )
-    clean.add_argument("--json", action="store_true", help=say("输出一行 JSON", "print one line {removed}"))
-    state_dir_option(clean)
+    # no defaults of its own: they would overwrite what was said before the word clean
+    clean.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help=say("输出一行 JSON", "print one line {removed}"),
+    )
+    state_dir_option(clean, default=argparse.SUPPRESS)
     clean.set_defaults(run=_clean)
 
 
@@ -93,7 +100,7 @@ def history_command(commands: Commands) -> None:
 def _rows(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(say(f"行数应为正整数，不是 {text!r}", f"rows from 1, not {text!r}"))
-    return int(text)
+    return min(int(text), 2**31)
 
 
 def _history(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .errors import ConfigError, FileNameError
+from .text import say
 
 
 def local_path(path: object) -> str:
@@ -23,10 +24,13 @@ def local_path(path: object) -> str:
         ('/a/b.bin', True)
     """
     if not isinstance(path, str | bytes | os.PathLike):
-        raise ConfigError(f"a local path must be a text or a Path, not {path!r}", hint="name one file or folder")
+        raise ConfigError(
+            f"a local path must be a text or a Path, not {path!r}",
+            hint=say("请给出一个文件或文件夹", "name one file or folder"),
+        )
     text = os.fsdecode(path)
     if not text:
-        raise FileNameError("the path is empty", hint="name one file or folder")
+        raise FileNameError("the path is empty", hint=say("请给出一个文件或文件夹", "name one file or folder"))
     if text.startswith("~") and not os.path.lexists(text):
         text = os.path.expanduser(text)
     return os.path.abspath(text)

@@ -6,6 +6,7 @@ What is told beside the work (bars, notes) must never cost the work: a program s
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -43,7 +44,9 @@ class Outlet:
         Returns:
             How many characters were written.
         """
-        return self._try(lambda stream: stream.write(text)) or 0
+        # an odd sign on a log in an old encoding is escaped, not the end of the bars
+        fit = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return self._try(lambda stream: stream.write(fit)) or 0
 
     def flush(self) -> None:
         """Flush, unless that has failed before."""
@@ -62,6 +65,11 @@ class Outlet:
         if self._stream is None:
             raise io.UnsupportedOperation("fileno")
         return self._stream.fileno()
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is written any more."""
+        return self._stream is None
 
     def _try(self, function: Callable[[TextIO], _Answer]) -> _Answer | None:
         if self._stream is None:
@@ -84,7 +92,7 @@ class OutputError(Exception):
         True
     """
 
-    def __init__(self, error: OSError) -> None:
+    def __init__(self, error: OSError | ValueError) -> None:
         super().__init__(str(error))
         self._error = error
 
@@ -93,7 +101,7 @@ class OutputError(Exception):
         """One line for people; empty where the reader (``head``, ``less``) has seen enough, which is no mistake."""
         if isinstance(self._error, BrokenPipeError):
             return ""
-        why = self._error.strerror
+        why = getattr(self._error, "strerror", None) or str(self._error)
         return say(f"输出无法写入：{why}", f"error: the output cannot be written: {why}")
 
 
@@ -107,7 +115,7 @@ def prepare() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (open as long as the process)
     for stream in (sys.stdout, sys.stderr):
         # names may be anything, and a terminal may be set to an old encoding: odd signs are escaped, not an error
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper) and not stream.closed:
             stream.reconfigure(errors="backslashreplace")
 
 
@@ -134,7 +142,7 @@ def out(text: str) -> None:
     """
     try:
         print(text, flush=True)  # noqa: T201  (this is the place for it)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: it is closed
         raise OutputError(error) from None
 
 
@@ -160,8 +168,8 @@ def _flushed(stream: TextIO | None) -> OutputError | None:
         return None
     try:
         stream.flush()
-    except OSError as error:
-        with open(os.devnull, "w") as nowhere:
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
         return OutputError(error)
     return None

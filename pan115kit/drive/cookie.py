@@ -19,6 +19,7 @@ from ..errors import (
     TargetError,
 )
 from ..models import OssToken, UploadTicket
+from ..text import say
 from .answers import id_text, read_ticket, read_token
 from .base import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
 from .cipher import ClientCipher, make_signature, make_token
@@ -110,7 +111,10 @@ class CookieDrive(RouteDrive):
         except ClientOutdatedError as error:
             if not await self._adopt_newest_version(used):
                 if self._at != Endpoints():  # what cannot be decrypted looks like an old client to the server
-                    error.hint += "; a sandbox wants PAN115_ECDH_PUBLIC_KEY, the ecdh_public_key that it prints"
+                    error.hint = say(
+                        "连接沙箱时，请把 PAN115_ECDH_PUBLIC_KEY 设为它打印的 ecdh_public_key",
+                        f"{error.hint}; a sandbox wants PAN115_ECDH_PUBLIC_KEY, the ecdh_public_key that it prints",
+                    )
                 raise
         return await super().init_once(claim, signed)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -73,6 +75,11 @@ class CredentialStore:
     def directory(self) -> Path:
         """The state directory they belong to."""
         return self._directory
+
+    @property
+    def uses_keyring(self) -> bool:
+        """Whether they are in the system's keyring instead of a file."""
+        return self._keyring is not None
 
     @property
     def path(self) -> Path:
@@ -157,39 +164,41 @@ class _Keyring:
         try:
             import keyring
             from keyring.backends import null
-            from keyring.errors import KeyringError, NoKeyringError
+            from keyring.errors import NoKeyringError
         except ImportError:
             raise ConfigError("the keyring is not installed", hint="pip install 'pan115kit[keyring]'") from None
-        self._keyring, self._account = keyring, account
-        self._error, self._none = KeyringError, NoKeyringError
-        if isinstance(keyring.get_keyring(), null.Keyring):
-            raise self._told(NoKeyringError())
+        self._keyring, self._account, self._none = keyring, account, NoKeyringError
+        with self._told():
+            if isinstance(keyring.get_keyring(), null.Keyring):
+                raise NoKeyringError
         self.read()
 
     def read(self) -> str | None:
         """What is kept, or None."""
-        try:
+        with self._told():
             text: str | None = self._keyring.get_password(_SERVICE, self._account)
-        except self._error as error:
-            raise self._told(error) from None
         return text
 
     def write(self, text: str) -> None:
         """Keep this instead."""
-        try:
+        with self._told():
             self._keyring.set_password(_SERVICE, self._account, text)
-        except self._error as error:
-            raise self._told(error) from None
 
     def delete(self) -> None:
         """Keep nothing."""
         if self.read() is not None:
-            try:
+            with self._told():
                 self._keyring.delete_password(_SERVICE, self._account)
-            except self._error as error:
-                raise self._told(error) from None
 
-    def _told(self, error: Exception) -> CredentialsError:
-        why = f": {error}" if str(error) and not isinstance(error, self._none) else ""
-        told = f"the system's keyring cannot be used{why}" if why else "this system has no keyring"
-        return CredentialsError(told, hint="keep the credentials in a file: save='file', --save file")
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """One line of ours for whatever goes wrong: each backend has errors of its own."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (told, not swallowed)
+            if isinstance(error, self._none):
+                told = "this system has no keyring"
+            else:
+                told = f"the system's keyring cannot be used: {error or type(error).__name__}"
+            hint = "keep the credentials in a file: save='file', --save file"
+            raise CredentialsError(told, hint=hint) from None

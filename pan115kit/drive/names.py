@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from ..errors import FileNameError, TargetError
+from ..text import say
 
 #: A file name is at most this many UTF-8 bytes.
 MAX_FILE_NAME_BYTES = 255
@@ -40,9 +41,9 @@ def shorten_file_name(name: str) -> str:
     """
     size = len(_utf8(name))
     if not name or name in (".", ".."):
-        raise FileNameError("the file name is empty", hint="give the file a name")
+        raise FileNameError("the file name is empty", hint=say("请给文件起个名字", "give the file a name"))
     if "/" in name or "\0" in name:
-        raise FileNameError(f"the file name {name!r} has a slash or NUL", hint="rename the file")
+        raise FileNameError(f"the file name {name!r} has a slash or NUL", hint=say("请重命名文件", "rename the file"))
     if size <= MAX_FILE_NAME_BYTES:
         return name
     stem, extension = _split(name)
@@ -70,7 +71,8 @@ def check_folder_path(path: str | PurePosixPath) -> str:
     """
     if not isinstance(path, str | PurePosixPath):
         raise TargetError(
-            f"the target must be a folder's path, not {path!r}", hint="e.g. '/影视', or '/' for the root"
+            f"the target must be a folder's path, not {path!r}",
+            hint=say("例如 '/影视'，根目录是 '/'", "e.g. '/影视', or '/' for the root"),
         )
     path = str(path)
     _utf8(path)
@@ -79,7 +81,10 @@ def check_folder_path(path: str | PurePosixPath) -> str:
         _check_folder_name(name)
     if len(names) > MAX_FOLDER_LEVELS:
         raise TargetError(
-            f"the target has {len(names)} levels", hint=f"115 nests folders at most {MAX_FOLDER_LEVELS} deep"
+            f"the target has {len(names)} levels",
+            hint=say(
+                f"115 的文件夹最多 {MAX_FOLDER_LEVELS} 层", f"115 nests folders at most {MAX_FOLDER_LEVELS} deep"
+            ),
         )
     return "/" + "/".join(names)
 
@@ -99,7 +104,10 @@ def check_folder_id(folder_id: object) -> str:
     """
     text = str(folder_id or "")
     if text and not (text.isascii() and text.isdigit()):
-        raise TargetError(f"{folder_id!r} is not a folder's id", hint="it is the cid in the folder's address on 115")
+        raise TargetError(
+            f"{folder_id!r} is not a folder's id",
+            hint=say("即 115 文件夹地址中的 cid", "it is the cid in the folder's address on 115"),
+        )
     return text
 
 
@@ -116,15 +124,25 @@ def folder_names(path: str) -> list[str]:
 def _check_folder_name(name: str) -> None:
     bad = next((sign for sign in _FORBIDDEN_IN_FOLDERS if sign in name), "")
     if bad:
-        raise TargetError(f"the folder name {name!r} has a {bad}", hint='115 refuses " < > in folder names')
+        raise TargetError(
+            f"the folder name {name!r} has a {bad}",
+            hint=say('115 的文件夹名不能含 " < >', '115 refuses " < > in folder names'),
+        )
     if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in name):
-        raise FileNameError(f"the folder name {name!r} has a control character", hint="use another name")
+        raise FileNameError(
+            f"the folder name {name!r} has a control character", hint=say("请换个名字", "use another name")
+        )
     if name in (".", "..") or not name.strip():
-        raise TargetError(f"{name!r} is not a folder name", hint="give the whole path from the drive's root")
+        raise TargetError(
+            f"{name!r} is not a folder name",
+            hint=say("请写出从根目录开始的完整路径", "give the whole path from the drive's root"),
+        )
     if len(name) > MAX_FOLDER_NAME_CHARACTERS:
         raise TargetError(
             f"a folder name has {len(name)} characters",
-            hint=f"115 takes at most {MAX_FOLDER_NAME_CHARACTERS}",
+            hint=say(
+                f"115 最多允许 {MAX_FOLDER_NAME_CHARACTERS} 个字符", f"115 takes at most {MAX_FOLDER_NAME_CHARACTERS}"
+            ),
         )
 
 
@@ -132,7 +150,7 @@ def _utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise FileNameError(f"the name {text!r} is not valid Unicode", hint="rename it") from None
+        raise FileNameError(f"the name {text!r} is not valid Unicode", hint=say("请重命名", "rename it")) from None
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -143,7 +143,7 @@ class Bars:
     def __init__(self, queue: UploadQueue, job_ids: Sequence[str], *, file: Any = None) -> None:
         self._queue = queue
         self._ids = list(job_ids)
-        self._file = Outlet(file or sys.stderr)
+        self._file = _outlet(file or sys.stderr)
         self._class = _tqdm()
         self._drawn = in_kernel() and has_widgets()
         self._coloured = self._drawn or self._file.isatty()
@@ -270,6 +270,18 @@ class Bars:
         for bar in (*self._hashing.values(), *self._bars.values(), self._total):
             if bar is not None:
                 bar.close()
+
+
+#: tqdm moves the bars of one stream out of each other's way, and knows a stream by its object.
+_OUTLETS: list[tuple[Any, Outlet]] = []
+
+
+def _outlet(stream: Any) -> Outlet:
+    """The one outlet of a stream, made anew where the last one had to give up."""
+    _OUTLETS[:] = [(known, outlet) for known, outlet in _OUTLETS if known is stream and not outlet.gone][:1]
+    if not _OUTLETS:
+        _OUTLETS.append((stream, Outlet(stream)))
+    return _OUTLETS[0][1]
 
 
 def _advance(bar: Any, done: int) -> None:

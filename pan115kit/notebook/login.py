@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import sys
 from collections.abc import Coroutine
 from html import escape
 from typing import Any
@@ -21,7 +20,8 @@ from ..drive.login import (
     start_cookie_login,
     start_device_login,
 )
-from ..errors import ConfigError, LoginError
+from ..errors import ConfigError, LoginError, told
+from ..streams import aside
 from ..text import say
 from .environment import in_kernel
 
@@ -83,16 +83,16 @@ async def scan(
     future = faces.submit(_outcome(work))
     try:
         credentials = await runtime.wait_async(future, interrupted=say("登录已停止", "The login was stopped"))
+        if kept is not None:
+            kept.save(credentials)
     except asyncio.CancelledError:
         faces.call(work.cancel)
         concurrent.futures.wait([future], timeout=2)
         screen.end(say("登录已停止", "The login was stopped"))
         raise
     except Exception as error:
-        screen.end(str(error))
+        screen.fail(told(error))
         raise
-    if kept is not None:
-        kept.save(credentials)
     screen.end(_told(credentials, kept))
     return credentials
 
@@ -116,9 +116,9 @@ async def _follow(
             if login.state is LoginState.CONFIRMED:
                 return credentials_of(login)
             if login.state is LoginState.CANCELLED:
-                raise LoginError(LoginState.CANCELLED.label, hint=say("再次登录请重新调用", "call login() again"))
+                raise LoginError(LoginState.CANCELLED.label, hint=say("请重新登录", "log in again"))
     raise LoginError(
-        say("二维码未在有效期内扫描", "no code was scanned in time"), hint=say("请重新登录", "call login() again")
+        say("二维码未在有效期内扫描", "no code was scanned in time"), hint=say("请重新登录", "log in again")
     )
 
 
@@ -137,7 +137,8 @@ def _told(credentials: Credentials, kept: CredentialStore | None) -> str:
     told = say(f"✅ 登录成功（{route}）", f"✅ Logged in ({route})")
     if kept is None:
         return told + say("，凭证只在内存中", "; the credentials are in memory only")
-    return told + say("，凭证已保存，下次用 Pan115Client.from_saved()", "; kept: next time Pan115Client.from_saved()")
+    again = f"Pan115Client.from_saved({'keyring=True' if kept.uses_keyring else ''})"
+    return told + say(f"，凭证已保存，下次用 {again}", f"; kept: next time {again}")
 
 
 class _Screen:
@@ -148,6 +149,9 @@ class _Screen:
 
     def end(self, told: str) -> None:
         raise NotImplementedError
+
+    def fail(self, told: str) -> None:
+        """The error itself is told by whoever gets it; the code must not stay."""
 
 
 class _TerminalScreen(_Screen):
@@ -166,8 +170,7 @@ class _TerminalScreen(_Screen):
 
     @staticmethod
     def _say(text: str) -> None:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        aside(text)
 
 
 class _NotebookScreen(_Screen):
@@ -185,6 +188,8 @@ class _NotebookScreen(_Screen):
 
     def end(self, told: str) -> None:
         self._handle.update(self._bundle(told, ""), raw=True)
+
+    fail = end
 
     @staticmethod
     def _bundle(told: str, picture: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import threading
 import warnings
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from .. import runtime
 from ..errors import ConfigError
 from ..serving import QuickServer
 from ..store import Store
+from ..streams import out
 from ..text import say
 from ..tracker import ProgressTracker
 from ..transfer.queue import UploadQueue
@@ -246,8 +246,7 @@ def serve_forever(
                 line = json.dumps({"url": server.url, "token": server.token})
             else:
                 line = say(f"上传页面：{server.link}\n按 Ctrl-C 停止", f"Uploads: {server.link}\nCtrl-C stops")
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+            out(line)
             while not ended.wait(runtime.TICK * 5) and server.running:
                 pass
     finally:

@@ -81,7 +81,7 @@ class HistoryStore:
         """
         query = f"SELECT {_COLUMNS} FROM history ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?"
         for name, value in (("limit", limit), ("offset", offset)):
-            if value is not None and (not isinstance(value, int) or value < 0):
+            if (value is not None or name == "offset") and (not isinstance(value, int) or value < 0):
                 raise ConfigError(f"{name} must be a whole number from 0, not {value!r}")
         window = (-1 if limit is None else limit, offset)  # SQLite: a negative limit is no limit
         return [_decode(row) for row in self._database.read(lambda c: c.execute(query, window).fetchall())]

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import ConfigError, SessionBusyError, StoreError
 from ..models import Part, UploadSession, UploadStatus
+from ..text import say
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
 from .leases import LeaseOwner, LeaseStore
@@ -353,7 +354,8 @@ def _abort_row(abort: PendingAbort, now: float) -> tuple[Any, ...]:
 
 def _gone(session_id: str) -> StoreError:
     return StoreError(
-        f"session {session_id} is not in the store", hint="it was deleted meanwhile; start the upload again"
+        f"session {session_id} is not in the store",
+        hint=say("它已被删除，请重新上传", "it was deleted meanwhile; start the upload again"),
     )
 
 

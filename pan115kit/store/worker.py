@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from ..errors import StoreError
+from ..text import say
 
 T = TypeVar("T")
 
@@ -63,7 +64,9 @@ class Worker:
         job = partial(self._perform, function, future)
         with self._gate:
             if self._stopped:
-                raise StoreError("the store is closed", hint="open it again with open_store()")
+                raise StoreError(
+                    "the store is closed", hint=say("请用 open_store() 重新打开", "open it again with open_store()")
+                )
             inline = self.inline
             if not inline:
                 self._ensure_thread()

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ..drive.names import check_folder_path
 from ..errors import FileMissingError, NotAFileError, Pan115Error
 from ..paths import local_path
+from ..text import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ def plan_folder(folder: str | os.PathLike[str], target_path: str | PurePosixPath
     if not root.exists():
         raise FileMissingError(f"there is no folder {root}", hint="check the path")
     if not root.is_dir():
-        raise NotAFileError(f"{root} is not a folder", hint="use upload() or submit() for a file")
+        raise NotAFileError(
+            f"{root} is not a folder",
+            hint=say("单个文件请用 upload 或 submit", "use upload() or submit() for a file"),
+        )
     base = check_folder_path(target_path)
     files: list[PlannedFile] = []
     skipped: list[Skipped] = []

@@ -133,14 +133,12 @@ class UploadQueue(QueueCommands):
     def _free(self, job: Job) -> None:
         """Its task is over; what was asked while its books were being closed comes now."""
         late, job.late = job.late, None
+        retry, job.retry = job.retry, False  # asked after the late stop: a stop takes back what was asked before it
         job.task, job.ending = None, False
         if late is not None:
             self._stop(job.job_id, late)
-        retry, job.retry = job.retry, False
         if retry:
             self._retry(job.job_id)
-        if self._closed and not job.future.done():  # its books could not be closed in time
-            job.future.set_exception(UploadCancelled(_kept()))
         self._pump()
 
     async def _settle(self, job: Job, outcome: UploadResult | BaseException) -> None:
@@ -325,6 +323,9 @@ class UploadQueue(QueueCommands):
             _, late = await asyncio.wait(pending, timeout=grace)
             for task in late:
                 task.cancel()
+        for job in self.jobs():
+            if not job.future.done():  # its books could not be closed in time; nobody waits for ever
+                job.future.set_exception(UploadCancelled(_kept()))
 
 
 def _kept() -> str:

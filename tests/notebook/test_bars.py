@@ -16,6 +16,7 @@ from pan115kit import ConfigError, Pan115Client, UploadConfig, runtime
 from pan115kit.models import UploadStatus
 from pan115kit.notebook import bars as bars_module
 from pan115kit.notebook.bars import Bars, begin, show, watcher
+from pan115kit.streams import Outlet
 
 
 class Terminal(io.StringIO):
@@ -59,6 +60,51 @@ def test_a_resumed_upload_begins_at_its_byte_and_its_rate_is_not_inflated() -> N
     assert bar.n == 900_001_000
     assert not re.search(r"\dGB/s|\d\.\dTB", file.getvalue())
     assert "90%" in screen(file)[-1]
+
+
+class Gone(io.StringIO):
+    """A stderr whose reader has gone."""
+
+    broken = False
+
+    def write(self, text: str) -> int:
+        if self.broken:
+            raise BrokenPipeError
+        return super().write(text)
+
+
+def test_a_stream_that_breaks_is_drawn_on_no_more() -> None:
+    """tqdm would fail with its lock held, and the next bar (or the end of the program) would wait for ever."""
+    queue, file = QuietQueue(), Gone()
+    upload = queue.add("a.bin", 1000)
+
+    def breaks() -> None:
+        file.broken = True
+        upload.uploaded(500)
+
+    drawn(queue, ["a.bin"], [lambda: upload.status(UploadStatus.UPLOADING), breaks], file)
+    file.broken = False
+    before = file.getvalue()
+    drawn(queue, ["a.bin"], [lambda: upload.status(UploadStatus.SUCCESS)], Gone())  # nobody holds the lock
+    assert file.getvalue() == before
+
+
+def test_an_odd_sign_on_an_old_encoding_is_escaped() -> None:
+    """One emoji in a name must not end the bars of a log in GBK."""
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="gbk", write_through=True)
+    outlet = Outlet(file)
+    outlet.write("电影 😀 10 %\n")
+    outlet.write("20 %\n")
+    assert raw.getvalue().decode("gbk") == "电影 \\U0001f600 10 %\n20 %\n"
+
+
+def test_bars_of_one_stream_know_each_other() -> None:
+    """Two ``submit(progress="tqdm")`` at once: a line that is written clears the bars of both."""
+    queue, file = QuietQueue(), Terminal()
+    first, second = (Bars(queue, [name], file=file)._file for name in ("a", "b"))
+    assert first is second
+    assert Bars(queue, ["c"], file=Terminal())._file is not first
 
 
 def test_hashing_has_a_line_of_its_own_that_goes_away() -> None:

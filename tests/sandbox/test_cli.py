@@ -281,7 +281,7 @@ def test_without_credentials_the_way_in_is_told(stage: Stage, run: Run, monkeypa
     assert (code, "python -m pan115kit login --save file" in err) == (2, True)
 
 
-@pytest.mark.parametrize("rows", ["0", "-3", "many"])
+@pytest.mark.parametrize("rows", ["0", "-3", "many", "٣"])
 def test_rows_that_make_no_sense(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
     """``history -n 0`` must not say that there is no history."""
     with pytest.raises(SystemExit):
@@ -354,6 +354,33 @@ def test_a_failure_that_nobody_can_read_stops_no_other_upload(stage: Stage) -> N
 
 
 @pytest.mark.parametrize("how", USELESS.values(), ids=USELESS)
+def test_results_that_nobody_reads_cost_no_upload(stage: Stage, how: str) -> None:
+    """``upload … --json | head -1``: all files arrive; that the output is not whole is said by the exit code."""
+    paths = [stage.file(f"{n}.bin", PART, n) for n in range(3)]
+    ended = _with_useless(stage, 1, how, "upload", *paths, "--to", "/x", "--json", "--no-progress", "--files", "1")
+    for path in paths:
+        stage.assert_arrived(path, f"/x/{path.name}")
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == (0 if how == "-" else 1)
+
+
+@pytest.mark.parametrize("how", USELESS.values(), ids=USELESS)
+def test_a_server_whose_address_nobody_reads_ends_without_a_traceback(stage: Stage, how: str) -> None:
+    """Nobody would know its token; with stdout closed on purpose it serves until it is told to stop."""
+    if how == "-":
+        process = _process(stage, "serve", "--port", "0", "--json")
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["url"]
+        process.terminate()
+        _, err = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, err) == (0, "")
+        return
+    ended = _with_useless(stage, 1, how, "serve", "--port", "0", "--json")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("how", USELESS.values(), ids=USELESS)
 def test_output_that_cannot_be_written_is_one_line(stage: Stage, how: str) -> None:
     """``history > /mnt/full``: what is wrong with the output is said, without a traceback."""
     stage.client().upload(stage.file("a.bin", 1), "/x", progress="none")
@@ -388,6 +415,21 @@ def test_sessions_are_listed_and_cleaned(stage: Stage, run: Run, capsys: pytest.
     assert run("sessions", "--json")[1] == []
     assert run("upload", stage.file("other.bin", 5), "--to", "/x", "--json", "--no-progress")[0] == 0
     until(lambda: stage.box.uploads() == [], "the abort, at the next run")
+
+
+def test_options_may_stand_before_the_word_clean(stage: Stage, run: Run, tmp_path: Path) -> None:
+    """``sessions --state-dir X clean`` must not give up the sessions of another directory."""
+    client = stage.client()
+    stage.hold("upload_part", after=4)
+    client.submit(stage.file(), "/x")
+    stage.wait_held("upload_part", 5)
+    client.close()
+    elsewhere = tmp_path / "elsewhere"
+    assert run("sessions", "--state-dir", elsewhere, "--json", "clean", "--days", "0")[:2] == (0, [{"removed": 0}])
+    assert any(elsewhere.iterdir())
+    assert len(run("sessions", "--json")[1]) == 1
+    assert run("sessions", "clean", "--state-dir", elsewhere, "--days", "0", "--json")[1] == [{"removed": 0}]
+    assert len(run("sessions", "--json")[1]) == 1
 
 
 def test_history_as_json(stage: Stage, run: Run) -> None:

@@ -80,6 +80,60 @@ def test_a_system_without_a_keyring_is_told_before_the_code(stage: Stage) -> Non
     assert not stage.box.requests
 
 
+#: A keyring in a file, for processes that come one after the other.
+KEYRING = """
+import json, pathlib
+from keyring.backend import KeyringBackend
+
+FILE = pathlib.Path(__file__).with_name("kept.json")
+
+class Keyring(KeyringBackend):
+    priority = 1
+    def _all(self): return json.loads(FILE.read_text()) if FILE.exists() else {}
+    def get_password(self, service, username): return self._all().get(f"{service} {username}")
+    def set_password(self, service, username, password):
+        FILE.write_text(json.dumps(self._all() | {f"{service} {username}": password}))
+    def delete_password(self, service, username): FILE.unlink()
+"""
+
+
+def test_what_the_keyring_keeps_uploads(stage: Stage) -> None:
+    """The commands find it by themselves, and the login says how Python does."""
+    (stage.folder / "keyring_for_test.py").write_text(KEYRING)
+    more = {"PYTHONPATH": str(stage.folder), "PYTHON_KEYRING_BACKEND": "keyring_for_test.Keyring"}
+    login = _command(stage, "login", "--save", "keyring", **more)
+    _wait_for(login, "Waiting for a scan")
+    stage.box.login_step("scanned")
+    stage.box.login_step("confirmed")
+    out, err = login.communicate(timeout=PATIENCE)
+    assert login.returncode == 0, err
+    assert "from_saved(keyring=True)" in err
+    assert "the system's keyring" in out
+    assert CredentialStore(stage.state_dir).load() is None
+    path = stage.file("film.mkv", 1000)
+    upload = _command(stage, "upload", str(path), "--to", "/x", "--no-progress", **more)
+    out, err = upload.communicate(timeout=PATIENCE)
+    assert upload.returncode == 0, err
+    stage.assert_arrived(path, "/x/film.mkv")
+
+
+def test_a_code_that_nobody_can_see_ends_without_a_traceback(stage: Stage) -> None:
+    """Stderr on a full disk: the login goes on for whoever scans the code elsewhere."""
+    settings = environment(stage)
+    process = subprocess.Popen(
+        ["sh", "-c", '"$@" 2>/dev/full', "sh", sys.executable, "-m", "pan115kit", "login"],
+        env=settings,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    stage.processes.append(process)
+    stage.wait_asked("qr_status")
+    stage.box.login_step("scanned")
+    stage.box.login_step("confirmed")
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out.startswith("logged in as user ")) == (0, True)
+
+
 def test_ctrl_c_ends_the_login(stage: Stage) -> None:
     """At once and without a traceback; nothing is kept."""
     login = _command(stage, "login", "--save", "file")
@@ -98,6 +152,7 @@ def test_cancelled_on_the_phone(stage: Stage) -> None:
     stage.box.login_step("cancelled")
     _, err = login.communicate(timeout=PATIENCE)
     assert login.returncode == 1
-    assert "Cancelled on the phone" in err
+    assert err.count("error: ") == 1
+    assert "error: Cancelled on the phone: log in again" in err
     assert "Traceback" not in err
     assert CredentialStore(stage.state_dir).load() is None

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -268,7 +269,10 @@ def test_closed_client_says_so(stage: Stage) -> None:
         job.wait(PATIENCE)
 
 
-def test_closing_does_not_wait_for_books_that_cannot_be_closed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at", ["books", "store"])
+def test_closing_does_not_wait_for_books_that_cannot_be_closed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
     """A disk that hangs at the end: the program ends all the same, and whoever waits for the upload is told."""
     client = stage.client()
     stage.hold("upload_part", after=2)
@@ -278,11 +282,13 @@ def test_closing_does_not_wait_for_books_that_cannot_be_closed(stage: Stage, mon
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Books, "history", hang)
     its_queue = client.parts[0]
-    runtime.wait(runtime.engine().submit(its_queue.close(grace=0.05)), timeout=PATIENCE)
-    with pytest.raises(UploadCancelled, match="kept"):
-        job.wait(PATIENCE)
+    owner, name = (Books, "history") if at == "books" else (its_queue.tools.store, "call")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, hang)
+        runtime.wait(runtime.engine().submit(its_queue.close(grace=0.05)), timeout=PATIENCE)
+        with pytest.raises(UploadCancelled, match="kept"):
+            job.wait(PATIENCE)
 
 
 # -- random commands ---------------------------------------------------------------------------------------------
@@ -474,6 +480,44 @@ def test_the_last_command_counts(stage: Stage) -> None:
     with pytest.raises(UploadCancelled):
         job.wait(PATIENCE)
     assert job.status is UploadStatus.CANCELLED
+
+
+def _slow_books(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """History that is written only when the second event is set; the first tells that it has begun."""
+    begun, go_on, write = threading.Event(), threading.Event(), Books.history
+
+    async def slowly(*arguments: Any) -> None:
+        begun.set()
+        await asyncio.to_thread(go_on.wait, PATIENCE)
+        await write(*arguments)
+
+    monkeypatch.setattr(Books, "history", slowly)
+    return begun, go_on
+
+
+@pytest.mark.parametrize("commands", [["retry"], ["cancel", "retry"], ["cancel", "cancel", "retry"]])
+@pytest.mark.parametrize("fails", [True, False])
+def test_retry_while_the_end_is_being_written_down(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, commands: list[str], fails: bool
+) -> None:
+    """A double click on cancel, then retry: it is uploaded, and whoever waits hears of it."""
+    begun, go_on = _slow_books(monkeypatch)
+    client, path = stage.client(retries=0), stage.file()
+    if fails:
+        stage.box.fault("upload_part", "reset_before", after=2)
+        job = client.submit(path, "/x")
+    else:
+        stage.hold("upload_part", after=2)
+        job = client.submit(path, "/x")
+        stage.wait_held("upload_part", 3)
+        job.cancel()
+    assert begun.wait(PATIENCE)
+    for command in commands:
+        getattr(job, command)()
+    go_on.set()
+    stage.go_on()
+    assert job.wait(PATIENCE).success
+    stage.assert_arrived(path, "/x/film.mkv")
 
 
 def test_closing_while_a_retry_waits_for_the_cancel(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import socket
@@ -191,9 +192,15 @@ def test_part_size_in_the_environment_is_checked(monkeypatch: pytest.MonkeyPatch
         UploadConfig.from_environment()
 
 
-@pytest.mark.parametrize(
-    "wrong", [{n: v} for n in ("part_size", "bandwidth_limit", "retry_cap") for v in ("2M", True, float("nan"))]
-)
+#: Every setting that is a number, so that a new one is checked, too.
+NUMBERS = [
+    part.name
+    for part in dataclasses.fields(UploadConfig)
+    if part.name == "bandwidth_limit" or type(getattr(UploadConfig(), part.name)) not in (bool, str)
+]
+
+
+@pytest.mark.parametrize("wrong", [{n: v} for n in NUMBERS for v in ("2M", True, float("nan"))])
 def test_settings_that_are_no_numbers(wrong: dict[str, object]) -> None:
     """``client.bandwidth_limit = "2M"`` is told by name, not as a TypeError from within."""
     with pytest.raises(ConfigError, match=f"{next(iter(wrong))} must be a .*number"):

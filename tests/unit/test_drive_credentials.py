@@ -160,6 +160,20 @@ def test_a_system_without_a_keyring_is_told_before_anything_is_scanned(
         CredentialStore(tmp_path, keyring=True)
 
 
+class Broken(Remembering):
+    """A backend that fails with an error of its own."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise ConnectionError("the session bus is gone")
+
+
+def test_a_broken_keyring_is_told(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
+    """Whatever a backend raises is one line with a way out, before a code is shown."""
+    use_keyring(Broken())
+    with pytest.raises(CredentialsError, match=r"the session bus is gone.*save='file'"):
+        CredentialStore(tmp_path, keyring=True)
+
+
 def test_a_locked_keyring_is_told(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
     """In one line, with the keyring's own words."""
     system = Remembering()

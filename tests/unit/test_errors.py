@@ -3,10 +3,15 @@
 import inspect
 import pickle
 import re
+from collections.abc import Callable
 
 import pytest
 
 from pan115kit import errors
+from pan115kit.drive.names import check_folder_id, check_folder_path
+from pan115kit.paths import local_path
+from pan115kit.transfer.folder import plan_folder
+from pan115kit.transfer.source import LocalFile
 
 
 def tree() -> list[type[BaseException]]:
@@ -46,6 +51,35 @@ def test_in_chinese_the_kind_and_what_to_do_are_chinese(
     assert error.told == f"{kind.zh}：it broke（{server}：请验证账号，代码 911）。{kind.zh_hint or 'mend it'}"
     assert error._render_traceback_() == [f"{kind.__name__}: {error.told}"]
     assert kind("it broke").told == f"{kind.zh}：it broke" + (f"。{kind.zh_hint}" if kind.zh_hint else "")
+
+
+@pytest.mark.parametrize(
+    ("go_wrong", "advice"),
+    [
+        (lambda: plan_folder(__file__, "/"), "单个文件请用 upload 或 submit"),
+        (lambda: local_path(""), "请给出一个文件或文件夹"),
+        (lambda: check_folder_path("/a<b"), '不能含 " < >'),
+        (lambda: check_folder_id("x"), "cid"),
+        (lambda: LocalFile.open("/"), "文件夹请用 submit_folder"),
+        (lambda: LocalFile.open("/no/such/file"), "请检查路径"),
+    ],
+)
+def test_advice_for_one_case_wins_over_that_for_the_kind(
+    go_wrong: Callable[[], object], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``submit_folder`` on a file must not be told to use ``submit_folder``."""
+    monkeypatch.setenv("PAN115_LANG", "zh")
+    with pytest.raises(errors.Pan115Error) as caught:
+        go_wrong()
+    assert caught.value.told.endswith(advice) or advice in caught.value.told.rpartition("。")[2]
+
+
+def test_a_device_is_not_told_about_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No advice is better than a wrong one."""
+    monkeypatch.setenv("PAN115_LANG", "zh")
+    with pytest.raises(errors.NotAFileError) as caught:
+        LocalFile.open("/dev/null")
+    assert "submit_folder" not in caught.value.told
 
 
 #: What users meet without having made a mistake in their code.

@@ -62,7 +62,7 @@ def test_history_is_newest_first_and_can_be_paged(store: Store) -> None:
     assert [e.job_id for e in store.history.list()] == ["c", "b2", "b", "a"]
     assert [e.job_id for e in store.history.list(limit=2, offset=1)] == ["b2", "b"]
     assert store.history.list(limit=0) == []
-    for wrong in ({"limit": -3}, {"offset": -1}, {"limit": "ten"}):
+    for wrong in ({"limit": -3}, {"offset": -1}, {"offset": None}, {"limit": "ten"}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             store.history.list(**wrong)
     assert store.history.count() == 4

@@ -27,6 +27,9 @@ from .streams import aside, out
 from .text import format_bytes, format_duration, format_speed, say
 from .transfer.folder import Skipped
 
+if TYPE_CHECKING:
+    from .listings import Commands
+
 #: Exit codes, as shells know them.
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -80,10 +83,6 @@ def _parser() -> argparse.ArgumentParser:
     _serve_command(commands)
     _demo_command(commands)
     return parser
-
-
-if TYPE_CHECKING:
-    from .listings import Commands
 
 
 # -- upload ----------------------------------------------------------------------------------------------------
@@ -226,21 +225,18 @@ def _client(options: argparse.Namespace, config: UploadConfig | None = None) -> 
     except CredentialsError:
         if any(os.environ.get(name) for name in ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN")):
             raise
-        keyring = _where_kept(state_directory(options.state_dir))
-        if keyring is None:
-            hint = "log in with: python -m pan115kit login --save file; or set PAN115_COOKIE"
-            raise CredentialsError("no credentials", hint=hint) from None
-        return Pan115Client.from_saved(state_dir=options.state_dir, keyring=keyring, config=config)
+        for kept in _places(state_directory(options.state_dir)):
+            if (found := kept.load()) is not None:
+                return Pan115Client._of(found, kept, state_dir=options.state_dir, config=config)
+        hint = "log in with: python -m pan115kit login --save file; or set PAN115_COOKIE"
+        raise CredentialsError("no credentials", hint=hint) from None
 
 
-def _where_kept(directory: Path) -> bool | None:
-    """Whether a login is kept in the keyring; None if there is none in the file either."""
-    if CredentialStore(directory).load() is not None:
-        return False
-    try:
-        return None if CredentialStore(directory, keyring=True).load() is None else True
-    except ConfigError:  # there is no keyring: then nothing is kept there
-        return None
+def _places(directory: Path) -> Iterator[CredentialStore]:
+    """Where a login may be kept; the keyring is asked only if the file has none."""
+    yield CredentialStore(directory)
+    with contextlib.suppress(ConfigError):  # there is no keyring: then nothing is kept there
+        yield CredentialStore(directory, keyring=True)
 
 
 # -- login and serve -------------------------------------------------------------------------------------------

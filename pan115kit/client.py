@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from . import runtime
 from .batch import UploadBatch, plan_files
 from .core import ClientCore, PathLike
 from .drive.base import Account
-from .drive.names import check_folder_path
+from .drive.names import DrivePath, check_folder_path
 from .errors import ConfigError, Pan115Error
 from .job import UploadJob
 from .models import UploadResult, UploadSession
@@ -62,7 +61,7 @@ class Pan115Client(ClientCore, Shown):
     async def upload_file(
         self,
         file_path: PathLike,
-        target_path: str | PurePosixPath = "/",
+        target_path: DrivePath = "/",
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
@@ -105,7 +104,7 @@ class Pan115Client(ClientCore, Shown):
     def upload(
         self,
         file_path: PathLike,
-        target_path: str | PurePosixPath = "/",
+        target_path: DrivePath = "/",
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
@@ -137,7 +136,7 @@ class Pan115Client(ClientCore, Shown):
     def submit(
         self,
         file_path: PathLike,
-        target_path: str | PurePosixPath = "/",
+        target_path: DrivePath = "/",
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
@@ -161,7 +160,7 @@ class Pan115Client(ClientCore, Shown):
     def submit_many(
         self,
         file_paths: Iterable[PathLike],
-        target_path: str | PurePosixPath = "/",
+        target_path: DrivePath = "/",
         *,
         priority: int = 0,
         skip_existing: bool = False,
@@ -177,7 +176,7 @@ class Pan115Client(ClientCore, Shown):
     def submit_folder(
         self,
         folder: PathLike,
-        target_path: str | PurePosixPath = "/",
+        target_path: DrivePath = "/",
         *,
         dry_run: bool = False,
         priority: int = 0,
@@ -207,7 +206,7 @@ class Pan115Client(ClientCore, Shown):
     def _submit(
         self,
         file_path: PathLike,
-        target_path: str | PurePosixPath,
+        target_path: DrivePath,
         target_dir_id: str | int,
         priority: int,
         skip_existing: bool,

@@ -224,16 +224,17 @@ class UploadConfig:
         return replace(self, **changes)
 
 
+#: What the values of a setting's declared type may be; texts and switches are no numbers.
+_NUMBERS: dict[str, Any] = {"int": int, "float": int | float, "int | None": int | float | None}
+
+
 def _check_numbers(config: UploadConfig) -> None:
     """``"2M"``, ``None`` or NaN are told by name instead of failing somewhere later."""
     for part in fields(config):
-        value = getattr(config, part.name)
-        whole = part.type == "int"
-        if not (whole or part.type in ("float", "int | None")) or (value is None and part.type == "int | None"):
-            continue
-        wanted = int if whole else (int, float)
-        if not isinstance(value, wanted) or isinstance(value, bool) or value != value:
-            raise ConfigError(f"{part.name} must be a {'whole ' if whole else ''}number, not {value!r}")
+        value, wanted = getattr(config, part.name), _NUMBERS.get(str(part.type))
+        if wanted and (not isinstance(value, wanted) or isinstance(value, bool) or value != value):
+            whole = "whole " if wanted is int else ""
+            raise ConfigError(f"{part.name} must be a {whole}number, not {value!r}")
 
 
 def _warn_about_parts(asked: int) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from . import runtime
 from .config import Endpoints, UploadConfig, state_directory
 from .drive import Drive, OnTokens, make_drive
-from .drive.credentials_file import CredentialStore
+from .drive.credentials_file import Credentials, CredentialStore
 from .drive.saved_tokens import SavedTokens
 from .errors import ConfigError, CredentialsError, Pan115Error
 from .notebook.shown import end_panels
@@ -143,13 +143,17 @@ class ClientCore:
             raise CredentialsError(
                 "no credentials are kept", hint="log in with: python -m pan115kit login --save file"
             )
+        return cls._of(found, kept, state_dir=state_dir, config=config)
+
+    @classmethod
+    def _of(cls, found: Credentials, kept: CredentialStore | None, **options: Any) -> Self:
+        """A client with what a login gave; renewed tokens go where the login is kept."""
         return cls(
             found.cookie or None,
             access_token=found.access_token or None,
             refresh_token=found.refresh_token or None,
-            on_tokens=SavedTokens(kept, found),
-            state_dir=state_dir,
-            config=config,
+            on_tokens=SavedTokens(kept, found) if kept else None,
+            **options,
         )
 
     @classmethod
@@ -187,15 +191,7 @@ class ClientCore:
         check_login(route, save)
         kept = CredentialStore(state_directory(state_dir), keyring=save == "keyring") if save else None
         found = await scan(route, app=app, client_id=client_id, endpoint=endpoint, kept=kept)
-        return cls(
-            found.cookie or None,
-            access_token=found.access_token or None,
-            refresh_token=found.refresh_token or None,
-            on_tokens=SavedTokens(kept, found) if kept else None,
-            endpoint=endpoint,
-            state_dir=state_dir,
-            config=config,
-        )
+        return cls._of(found, kept, endpoint=endpoint, state_dir=state_dir, config=config)
 
     #: The sandbox behind :meth:`sandbox`, or None.
     local_sandbox: Any = None

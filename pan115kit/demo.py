@@ -27,6 +27,7 @@ from .drive.base import RemoteFile
 from .errors import Pan115Error
 from .frames import history_frame, sessions_frame
 from .models import UploadSession
+from .paths import local_path
 from .store import open_store
 from .streams import Outlet, aside, out
 from .text import format_bytes, say
@@ -140,7 +141,7 @@ def _stage(directory: Path) -> Iterator[Stage]:
 
 
 def _given(file: str) -> Path:
-    path = Path(file).expanduser().absolute()
+    path = Path(local_path(file))
     LocalFile.open(path).close()  # what is wrong with it is told here
     return path
 

@@ -51,11 +51,8 @@ def sessions_command(commands: Commands) -> None:
 
 
 def _sessions(options: argparse.Namespace) -> int:
-    store = open_store(options.state_dir)
-    try:
+    with open_store(options.state_dir) as store:
         rows = store.sessions.list()
-    finally:
-        store.close()
     if options.json:
         for row in rows:
             out(json.dumps(row.to_dict(), ensure_ascii=True))
@@ -69,11 +66,8 @@ def _sessions(options: argparse.Namespace) -> int:
 
 
 def _clean(options: argparse.Namespace) -> int:
-    store = open_store(options.state_dir)
-    try:
+    with open_store(options.state_dir) as store:
         removed = asyncio.run(UploadResumeManager.of(store).clean_expired_sessions(options.days))
-    finally:
-        store.close()
     if options.json:
         out(json.dumps({"removed": removed}))
         return 0
@@ -104,11 +98,8 @@ def _rows(text: str) -> int:
 
 
 def _history(options: argparse.Namespace) -> int:
-    store = open_store(options.state_dir)
-    try:
+    with open_store(options.state_dir) as store:
         entries = store.history.list(options.n)
-    finally:
-        store.close()
     if options.json:
         for entry in entries:
             out(json.dumps(_history_object(entry), ensure_ascii=True))

@@ -66,10 +66,9 @@ class Outlet:
             raise io.UnsupportedOperation("fileno")
         return self._stream.fileno()
 
-    @property
-    def gone(self) -> bool:
-        """Whether nothing is written any more."""
-        return self._stream is None
+    def writes_to(self, stream: object) -> bool:
+        """Whether it is this stream that is written to, and still is."""
+        return self._stream is not None and self._stream is stream
 
     def _try(self, function: Callable[[TextIO], _Answer]) -> _Answer | None:
         if self._stream is None:

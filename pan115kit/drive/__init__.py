@@ -61,7 +61,6 @@ def make_drive(
         >>> make_drive(access_token="a", refresh_token="r").route
         'open'
     """
-    endpoints = endpoints or Endpoints.from_environment()
     for given in (cookie, access_token, refresh_token):
         if not isinstance(given, str | None):  # its type, not its value: it may be a secret all the same
             raise CredentialsError(f"a cookie or token must be a text, not {type(given).__name__}")

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from ..errors import FileNameError, TargetError
 from ..text import say
 
+#: A folder on the drive as people write it.
+DrivePath = str | PurePosixPath
 #: A file name is at most this many UTF-8 bytes.
 MAX_FILE_NAME_BYTES = 255
 #: A folder name is at most this many characters.
@@ -51,7 +53,7 @@ def shorten_file_name(name: str) -> str:
     return _cut(stem, room) + _CUT_MARK + extension
 
 
-def check_folder_path(path: str | PurePosixPath) -> str:
+def check_folder_path(path: DrivePath) -> str:
     """A target folder in one form: ``/a/b``, without doubled, leading-space or trailing slashes.
 
     Args:
@@ -69,7 +71,7 @@ def check_folder_path(path: str | PurePosixPath) -> str:
         >>> check_folder_path("影视//电影/"), check_folder_path("/")
         ('/影视/电影', '/')
     """
-    if not isinstance(path, str | PurePosixPath):
+    if not isinstance(path, DrivePath):
         raise TargetError(
             f"the target must be a folder's path, not {path!r}",
             hint=say("例如 '/影视'，根目录是 '/'", "e.g. '/影视', or '/' for the root"),

@@ -272,16 +272,18 @@ class Bars:
                 bar.close()
 
 
-#: tqdm moves the bars of one stream out of each other's way, and knows a stream by its object.
-_OUTLETS: list[tuple[Any, Outlet]] = []
+_last_outlet = Outlet(None)
 
 
 def _outlet(stream: Any) -> Outlet:
-    """The one outlet of a stream, made anew where the last one had to give up."""
-    _OUTLETS[:] = [(known, outlet) for known, outlet in _OUTLETS if known is stream and not outlet.gone][:1]
-    if not _OUTLETS:
-        _OUTLETS.append((stream, Outlet(stream)))
-    return _OUTLETS[0][1]
+    """One outlet for all bars of a stream: tqdm moves them out of each other's way, and knows it by its object.
+
+    Where the last one had to give up, a new one tries again.
+    """
+    global _last_outlet
+    if not _last_outlet.writes_to(stream):
+        _last_outlet = Outlet(stream)
+    return _last_outlet
 
 
 def _advance(bar: Any, done: int) -> None:

@@ -161,16 +161,12 @@ class _TerminalScreen(_Screen):
     def show(self, login: QrLogin, state: LoginState) -> None:
         if login.qr_data != self._shown:
             self._shown = login.qr_data
-            self._say(login.qr_text)
-            self._say(_how())
-        self._say(f"  {state.label}")
+            aside(login.qr_text)
+            aside(_how())
+        aside(f"  {state.label}")
 
     def end(self, told: str) -> None:
-        self._say(told)
-
-    @staticmethod
-    def _say(text: str) -> None:
-        aside(text)
+        aside(told)
 
 
 class _NotebookScreen(_Screen):

@@ -84,7 +84,7 @@ class Sandbox:
             try:
                 server = thread_class(self._folder(), self._dials, self._host, self._port)
                 server.start()
-            except BaseException:
+            except BaseException:  # also on Ctrl-C: what has begun is stopped
                 self.stop()
                 raise
             self._server, self._port = server, server.port

@@ -49,7 +49,7 @@ class ServerThread:
         shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
         try:
             self.world = World.create(folder, dials, f"http://{shown}:{self.port}")
-        except BaseException:
+        except BaseException:  # also on Ctrl-C: the port is free again
             self._socket.close()
             raise
         self._ready = threading.Event()

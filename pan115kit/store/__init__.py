@@ -97,7 +97,7 @@ class Store:
         self._closed = False
         try:
             self.leases.clean()
-        except BaseException:
+        except BaseException:  # also on Ctrl-C: nobody else can close it
             self.database.close()
             raise
 

@@ -93,7 +93,7 @@ class Database:
         _remember(self)
         try:
             self._worker.run(partial(self._patiently, self._open_thoroughly))
-        except BaseException:
+        except BaseException:  # also on Ctrl-C: nobody else can close it
             self.close()
             raise
 
@@ -197,7 +197,7 @@ class Database:
             if schema.version_of(connection) < len(schema.MIGRATIONS):
                 self.write(schema.migrate)
             opening.check_schema(connection)
-        except BaseException:
+        except BaseException:  # also on Ctrl-C: nobody else can close it
             self._connection = None
             connection.close()
             raise
@@ -243,7 +243,7 @@ def _in_transaction(connection: sqlite3.Connection, function: Callable[[sqlite3.
     try:
         result = function(connection)
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # also on Ctrl-C: whole or not at all
         if connection.in_transaction:  # SQLite rolls back by itself on some errors
             connection.execute("ROLLBACK")
         raise

@@ -80,10 +80,8 @@ class HistoryStore:
             []
         """
         query = f"SELECT {_COLUMNS} FROM history ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?"
-        for name, value in (("limit", limit), ("offset", offset)):
-            if (value is not None or name == "offset") and (not isinstance(value, int) or value < 0):
-                raise ConfigError(f"{name} must be a whole number from 0, not {value!r}")
-        window = (-1 if limit is None else limit, offset)  # SQLite: a negative limit is no limit
+        # SQLite: a negative limit is no limit
+        window = (-1 if limit is None else _count("limit", limit), _count("offset", offset))
         return [_decode(row) for row in self._database.read(lambda c: c.execute(query, window).fetchall())]
 
     def get(self, job_id: str) -> HistoryEntry | None:
@@ -162,6 +160,12 @@ def _encode(entry: HistoryEntry) -> tuple[Any, ...]:
         to_sql(entry.pick_code),
         optional_to_sql(entry.error_message),
     )
+
+
+def _count(name: str, value: int) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ConfigError(f"{name} must be a whole number from 0, not {value!r}")
+    return value
 
 
 def _decode(row: tuple[Any, ...]) -> HistoryEntry:

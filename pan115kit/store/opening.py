@@ -59,7 +59,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
-    except BaseException:
+    except BaseException:  # also on Ctrl-C: nobody else can close it
         connection.close()
         raise
     return connection

@@ -165,13 +165,11 @@ class SessionStore:
         unknown = set(changes) - {f.name for f in fields(UploadSession)} | set(changes) & {"session_id", *COUNTED}
         if unknown:
             raise TypeError(f"a session's {', '.join(sorted(unknown))} cannot be updated")
-        row = encode({"updated_at": self._clock(), **changes})
-        statement = f"UPDATE sessions SET {', '.join(f'{c} = ?' for c in row)} WHERE session_id = ?"
 
         def change(connection: sqlite3.Connection) -> None:
             if "upload_id" in changes:
                 _drop_parts_of_other_upload(connection, session_id, changes["upload_id"])
-            if connection.execute(statement, [*row.values(), to_sql(session_id)]).rowcount == 0:
+            if not self._change(connection, session_id, changes):
                 raise _gone(session_id)
 
         self._database.write(change)
@@ -189,13 +187,11 @@ class SessionStore:
             ...     store.sessions.mark("unknown", UploadStatus.PAUSED)
             False
         """
-        row = encode({"updated_at": self._clock(), "status": status, "error_message": error_message})
-        statement = f"UPDATE sessions SET {', '.join(f'{c} = ?' for c in row)} WHERE session_id = ?"
 
         def change(connection: sqlite3.Connection) -> bool:
             if self._leases.living_owner(connection, session_id) is not None:
                 return False
-            return connection.execute(statement, [*row.values(), to_sql(session_id)]).rowcount > 0
+            return self._change(connection, session_id, {"status": status, "error_message": error_message})
 
         return self._database.write(change)
 
@@ -316,6 +312,11 @@ class SessionStore:
         if not isinstance(days, int | float) or not days >= 0:
             raise ConfigError(f"days must be a number from 0, not {days!r}")
         return self._clock() - days * SECONDS_PER_DAY
+
+    def _change(self, connection: sqlite3.Connection, session_id: str, changes: dict[str, Any]) -> bool:
+        row = encode({"updated_at": self._clock(), **changes})
+        statement = f"UPDATE sessions SET {', '.join(f'{c} = ?' for c in row)} WHERE session_id = ?"
+        return connection.execute(statement, [*row.values(), to_sql(session_id)]).rowcount > 0
 
     def _touch(self, connection: sqlite3.Connection, session_id: str) -> int:
         row = connection.execute(

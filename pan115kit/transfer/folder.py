@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from ..drive.names import check_folder_path
+from ..drive.names import DrivePath, check_folder_path
 from ..errors import FileMissingError, NotAFileError, Pan115Error
 from ..paths import local_path
 from ..text import say
@@ -72,7 +72,7 @@ def size_or_zero(path: str | os.PathLike[str]) -> int:
         return 0
 
 
-def plan_folder(folder: str | os.PathLike[str], target_path: str | PurePosixPath) -> FolderPlan:
+def plan_folder(folder: str | os.PathLike[str], target_path: DrivePath) -> FolderPlan:
     """Look through ``folder``; nothing is sent.
 
     Args:

@@ -190,7 +190,7 @@ class UploadQueue(QueueCommands):
         job.error = outcome
         if job.status is not status:
             job.recorder.status(status, error_message=told(outcome))
-        if not job.retry or self._closed:  # who waits for a job that is retried at once waits for the retry
+        if not job.retry:  # who waits for a job that is retried at once waits for the retry
             job.future.set_exception(outcome)
 
     def _renew(self, job: Job) -> None:

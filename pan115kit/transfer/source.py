@@ -138,7 +138,7 @@ class LocalFile:
             try:
                 status = os.fstat(descriptor)
                 _require_regular(place, status)
-            except BaseException:
+            except BaseException:  # also on Ctrl-C: nobody else can close it
                 raw.close()
                 raise
         return cls(place, raw, _identity(status))

@@ -50,6 +50,14 @@ def _running(client: Pan115Client) -> int:
     return sum(job.status.is_active for job in client.jobs())
 
 
+def _held(stage: Stage, client: Pan115Client, path: Path) -> UploadJob:
+    """An upload that stands in its middle until ``stage.go_on()``."""
+    stage.hold("upload_part", after=2)
+    job = client.submit(path, "/x")
+    stage.wait_held("upload_part", 3)
+    return job
+
+
 # -- how many, in which order ------------------------------------------------------------------------------------
 
 
@@ -275,9 +283,7 @@ def test_closing_does_not_wait_for_books_that_cannot_be_closed(
 ) -> None:
     """A disk that hangs at the end: the program ends all the same, and whoever waits for the upload is told."""
     client = stage.client()
-    stage.hold("upload_part", after=2)
-    job = client.submit(stage.file(), "/x")
-    stage.wait_held("upload_part", 3)
+    job = _held(stage, client, stage.file())
 
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
@@ -471,9 +477,7 @@ def test_retry_right_after_cancel_uploads_again(stage: Stage, held_at: str) -> N
 def test_the_last_command_counts(stage: Stage) -> None:
     """Cancel, retry and cancel again: cancelled, and whoever waits is told."""
     client = stage.client()
-    stage.hold("upload_part", after=2)
-    job = client.submit(stage.file(), "/x")
-    stage.wait_held("upload_part", 3)
+    job = _held(stage, client, stage.file())
     job.cancel()
     job.retry()
     job.cancel()
@@ -507,9 +511,7 @@ def test_retry_while_the_end_is_being_written_down(
         stage.box.fault("upload_part", "reset_before", after=2)
         job = client.submit(path, "/x")
     else:
-        stage.hold("upload_part", after=2)
-        job = client.submit(path, "/x")
-        stage.wait_held("upload_part", 3)
+        job = _held(stage, client, path)
         job.cancel()
     assert begun.wait(PATIENCE)
     for command in commands:
@@ -523,9 +525,7 @@ def test_retry_while_the_end_is_being_written_down(
 def test_closing_while_a_retry_waits_for_the_cancel(stage: Stage) -> None:
     """Nobody waits for ever for a retry that does not come any more."""
     client = stage.client()
-    stage.hold("upload_part", after=2)
-    job = client.submit(stage.file(), "/x")
-    stage.wait_held("upload_part", 3)
+    job = _held(stage, client, stage.file())
     job.cancel()
     job.retry()
     client.close()

@@ -46,9 +46,9 @@ from .errors import (
 )
 from .job import UploadJob
 from .models import HistoryEntry, Sample, UploadResult, UploadSession, UploadStatus
-from .progress import UploadProgress
+from .progress.snapshot import UploadProgress
+from .progress.tracker import ProgressTracker, UploadProgressManager, get_progress_manager
 from .store.resume_manager import UploadResumeManager, get_resume_manager
-from .tracker import ProgressTracker, UploadProgressManager, get_progress_manager
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -107,6 +107,6 @@ __all__ = [
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext pan115kit``: brings ``%upload``, ``%uploads`` and ``%%upload``."""
-    from .magics import load
+    from .entrypoints.ipython_magics import load
 
     load(shell)

@@ -8,14 +8,14 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._base.local_paths import local_path, size_or_zero
 from .errors import ConfigError, Pan115Error
+from .folders.plan import FolderPlan, PlannedFile, Skipped
+from .i18n import format_bytes, say
 from .job import OnInterrupt, UploadJob
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
-from .paths import local_path
-from .progress import UploadProgress
-from .text import format_bytes, say
-from .transfer.folder import FolderPlan, PlannedFile, Skipped, size_or_zero
+from .progress.snapshot import UploadProgress
 from .transfer.queue import UploadQueue
 
 if TYPE_CHECKING:

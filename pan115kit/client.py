@@ -1,7 +1,7 @@
 """``Pan115Client``: what a cell or a script holds.
 
-The truth is async and runs on the kit's own loop (:mod:`pan115kit.runtime`); everything here is a thin way to it that
-works in a script, in a running loop, in a notebook kernel, from any thread and after a fork.
+The core is async and runs on the kit's own loop (:mod:`pan115kit._base.event_loops`); everything here is a thin way
+to it that works in a script, in a running loop, in a notebook kernel, from any thread and after a fork.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from . import runtime
+from ._base import event_loops
 from .batch import UploadBatch, plan_files
 from .core import ClientCore, PathLike
-from .drive.base import Account
+from .drive.interface import Account
 from .drive.names import DrivePath, check_folder_path
 from .errors import ConfigError, Pan115Error
+from .folders.plan import FolderPlan, plan_folder
 from .job import UploadJob
 from .models import UploadResult, UploadSession
-from .notebook.bars import Watcher, begin, show, watcher
+from .notebook.progress_display import Watcher, begin, show, watcher
 from .notebook.shown import Shown, register_formatters
-from .transfer.folder import FolderPlan, plan_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -295,22 +295,22 @@ class Pan115Client(ClientCore, Shown):
     def sessions(self) -> pd.DataFrame:
         """Unfinished uploads, of earlier runs and other processes too.
 
-        Columns: :func:`pan115kit.frames.sessions_frame`.
+        Columns: :func:`pan115kit.presentation.dataframes.sessions_frame`.
 
         Example:
             >>> client.sessions()[["file_name", "progress", "status"]]    # doctest: +SKIP
         """
-        from .frames import sessions_table  # pandas takes a second to import
+        from .presentation.dataframes import sessions_table  # pandas takes a second to import
 
         return sessions_table(self._store().sessions.columns())
 
     def history(self, limit: int | None = None) -> pd.DataFrame:
-        """Ended uploads, newest first; columns: :func:`pan115kit.frames.history_frame`.
+        """Ended uploads, newest first; columns: :func:`pan115kit.presentation.dataframes.history_frame`.
 
         Args:
             limit: At most so many rows.
         """
-        from .frames import history_frame
+        from .presentation.dataframes import history_frame
 
         return history_frame(self._store().history.list(limit))
 
@@ -320,7 +320,7 @@ class Pan115Client(ClientCore, Shown):
         Args:
             job: A job or a ``job_id`` from :meth:`history`.
         """
-        from .frames import samples_frame
+        from .presentation.dataframes import samples_frame
 
         return samples_frame(self._store().history.samples(job if isinstance(job, str) else job.job_id))
 
@@ -359,13 +359,13 @@ class Pan115Client(ClientCore, Shown):
 
         engine = self._engine
         manager = UploadResumeManager.of(engine.store)
-        removed = runtime.wait(engine.loop.submit(manager.clean_expired_sessions(days)))
+        removed = event_loops.wait(engine.loop.submit(manager.clean_expired_sessions(days)))
         engine.queue.start_chores()
         return removed
 
     def plot_history(self) -> Figure:
         """Bytes uploaded per day as a matplotlib figure."""
-        from .notebook.plots import plot_history
+        from .presentation.plots import plot_history
 
         return plot_history(self.history())
 
@@ -394,4 +394,4 @@ class Pan115Client(ClientCore, Shown):
             LoginError: The credentials are not valid.
         """
         engine = self._engine
-        return await runtime.wait_async(engine.loop.submit(engine.drive.account()))
+        return await event_loops.wait_async(engine.loop.submit(engine.drive.account()))

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from . import runtime
+from ._base import event_loops
 from .config import Endpoints, UploadConfig, state_directory
 from .drive import Drive, OnTokens, make_drive
-from .drive.credentials_file import Credentials, CredentialStore
-from .drive.saved_tokens import SavedTokens
+from .drive.auth.credentials_file import Credentials, CredentialStore
+from .drive.auth.saved_tokens import SavedTokens
 from .errors import ConfigError, CredentialsError, Pan115Error
 from .notebook.shown import end_panels
+from .progress.tracker import ProgressTracker, get_progress_manager
 from .store import Store, open_store
-from .tracker import ProgressTracker, get_progress_manager
 from .transfer.engine import Engine
 from .transfer.queue import UploadQueue
 
@@ -122,7 +122,7 @@ class ClientCore:
         client._at_close.append(box.stop)
         if temporary:
             client._at_close.append(lambda: shutil.rmtree(temporary, ignore_errors=True))
-        runtime.at_exit(client.close)
+        event_loops.at_exit(client.close)
         return client
 
     @classmethod
@@ -172,7 +172,7 @@ class ClientCore:
 
         Args:
             route: ``cookie``, or ``open`` for Open API tokens.
-            app: Kind of device of the cookie route (:data:`pan115kit.drive.login.COOKIE_APPS`).
+            app: Kind of device of the cookie route (:data:`pan115kit.drive.auth.qr_login.COOKIE_APPS`).
             client_id: App of the Open API (``PAN115_CLIENT_ID``).
             save: ``file`` or ``keyring`` to keep the credentials for :meth:`from_saved`; None keeps them nowhere.
             endpoint: One address for all of 115's hosts.
@@ -186,7 +186,7 @@ class ClientCore:
         Example:
             >>> client = await Pan115Client.login(save="file")      # doctest: +SKIP
         """
-        from .notebook.login import check_login, scan
+        from .notebook.qr_screen import check_login, scan
 
         check_login(route, save)
         kept = CredentialStore(state_directory(state_dir), keyring=save == "keyring") if save else None
@@ -225,8 +225,8 @@ class ClientCore:
                 if self._pid != os.getpid():  # a forked child: the parent's store is the parent's
                     self._pid, self._store_ = os.getpid(), None
                 self._engine_ = Engine(self._build_drive(), self._store(), self.tracker, self.config)
-                runtime.not_at_exit(self.close)
-                runtime.at_exit(self.close)
+                event_loops.not_at_exit(self.close)
+                event_loops.at_exit(self.close)
                 started = self._engine_.loop.submit(self._engine_.start(), fresh_context=True)
                 if not self._engine_.loop.is_current:
                     started.result(30)
@@ -302,7 +302,7 @@ class ClientCore:
         if self._closed:
             return
         self._closed = True
-        runtime.not_at_exit(self.close)
+        event_loops.not_at_exit(self.close)
         self._stop_serving()
         with self._lock:
             engine, self._engine_ = self._engine_, None

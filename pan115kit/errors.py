@@ -52,7 +52,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from .text import say
+from .i18n import say
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 

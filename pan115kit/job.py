@@ -9,12 +9,12 @@ import concurrent.futures
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import runtime
+from ._base import event_loops
 from .errors import Pan115Error
+from .i18n import format_bytes, say
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
-from .progress import UploadProgress
-from .text import format_bytes, say
+from .progress.snapshot import UploadProgress
 from .transfer.jobs import Job
 from .transfer.queue import UploadQueue
 
@@ -141,10 +141,10 @@ class UploadJob(Shown):
                 f"Stopped; the session of {self.progress.file_name} is kept: upload it again to go on from there.",
             )
 
-        return runtime.wait(self._job.future, timeout=timeout, on_interrupt=interrupted)
+        return event_loops.wait(self._job.future, timeout=timeout, on_interrupt=interrupted)
 
     def __await__(self) -> Generator[Any, None, UploadResult]:
-        return runtime.wait_async(self._job.future, interrupted=_goes_on()).__await__()
+        return event_loops.wait_async(self._job.future, interrupted=_goes_on()).__await__()
 
     def pause(self) -> None:
         """Stop it where it is; nothing that arrived is lost."""
@@ -174,13 +174,13 @@ class UploadJob(Shown):
 
     def samples(self) -> pd.DataFrame:
         """Its curve at 1 Hz: ``time, uploaded_bytes, speed_mbps, phase``."""
-        from .frames import samples_frame  # pandas takes a second to import
+        from .presentation.dataframes import samples_frame  # pandas takes a second to import
 
         return samples_frame(self._queue.tools.store.history.samples(self.job_id))
 
     def plot(self) -> Figure:
         """Its speed over time as a matplotlib figure."""
-        from .notebook.plots import plot_samples
+        from .presentation.plots import plot_samples
 
         return plot_samples(self.samples(), title=self.progress.file_name)
 

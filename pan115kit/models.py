@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from .text import language
+from .i18n import language
 
 
 class UploadStatus(StrEnum):

@@ -11,7 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from pan115kit import config, runtime, tracker
+from pan115kit import config
+from pan115kit._base import event_loops
+from pan115kit.progress import tracker
 
 # A slow machine must not fail a test, nor the draw of the day: the gate tries the same examples each time.  New
 # ones are sought with HYPOTHESIS_PROFILE=explore, and what they find becomes a test of its own.
@@ -41,18 +43,18 @@ def _no_leaks() -> Iterator[None]:
     """A thread that outlives its test, or a task left on the kit's loops, fails the test."""
     before = set(threading.enumerate())
     yield
-    for thread in list(runtime._threads.values()):
+    for thread in list(event_loops._threads.values()):
         left, deadline = _tasks(thread), time.monotonic() + 20
         while left and time.monotonic() < deadline:  # some are just about to end
             time.sleep(0.01)
             left = _tasks(thread)
         assert not left, f"tasks left on {thread.name}: {left}"
-    runtime.shutdown()
+    event_loops.shutdown()
     late = [t for t in threading.enumerate() if t not in before and not _ends(t)]
     assert not late, f"threads left behind: {late}"
 
 
-def _tasks(thread: runtime.LoopThread) -> set[object]:
+def _tasks(thread: event_loops.LoopThread) -> set[object]:
     import asyncio
 
     return set(asyncio.all_tasks(thread.loop)) if thread.alive else set()  # those that are not done

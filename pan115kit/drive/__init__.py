@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from ..config import Endpoints, UploadConfig
 from ..errors import CredentialsError
-from .base import Account, Drive, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
-from .cookie import CookieDrive
-from .open import OpenDrive
-from .saved_tokens import SavedTokens
-from .tokens import OnTokens
+from .auth.saved_tokens import SavedTokens
+from .auth.tokens import OnTokens
+from .cookie_route import CookieDrive
+from .interface import Account, Drive, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
+from .open_route import OpenDrive
 
 __all__ = [
     "Account",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from ..errors import FileNameError, TargetError
-from ..text import say
+from ..i18n import say
 
 #: A folder on the drive as people write it.
 DrivePath = str | PurePosixPath

@@ -18,12 +18,12 @@ from ..errors import (
     TargetError,
     VerificationError,
 )
+from ..i18n import format_bytes
 from ..models import UploadTicket
-from ..text import format_bytes
-from .answers import SIG_INVALID, read_init
-from .base import Account, Drive, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
-from .http import ApiClient, is_http_status, may_have_arrived
+from .http_client import ApiClient, is_http_status, may_have_arrived
+from .interface import Account, Drive, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
 from .names import check_folder_path, folder_names, shorten_file_name
+from .responses import SIG_INVALID, read_init
 
 #: Entries of a folder asked for at once; 115 gives no more (protocol §6).
 PAGE = 1150
@@ -43,7 +43,7 @@ class Page:
 
 
 class RouteDrive(Drive):
-    """A drive over one :class:`~pan115kit.drive.http.ApiClient`; the routes fill in the calls."""
+    """A drive over one :class:`~pan115kit.drive.http_client.ApiClient`; the routes fill in the calls."""
 
     def __init__(self, api: ApiClient, *, endpoints: Endpoints, config: UploadConfig) -> None:
         self._api = api

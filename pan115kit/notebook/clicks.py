@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .environment import shell
+from .._base.environment import shell
 
 logger = logging.getLogger("pan115kit")
 

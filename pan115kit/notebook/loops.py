@@ -11,9 +11,9 @@ import sys
 from importlib import metadata
 from typing import Any
 
+from .._base.environment import in_kernel
 from ..errors import ConfigError
-from ..text import say
-from .environment import in_kernel
+from ..i18n import say
 
 #: From here on nest-asyncio leaves cells hanging: its patch re-enters contexts that the kernel holds.
 _FIRST_BROKEN_IPYKERNEL = 7

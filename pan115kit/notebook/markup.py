@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ..i18n import format_bytes, format_speed, say
 from ..models import UploadStatus
-from ..text import format_bytes, format_speed, say
-from . import words
-from .board import Totals
-from .rows import Group, Row
+from ..presentation import labels
+from ..presentation.rows import Group, Row
+from ..presentation.upload_list import Totals
 
 #: Theme variable with its fallback, per kind of state.
 _TONES = {
@@ -104,12 +104,12 @@ def head(title: str, totals: Totals, sessions: int, curve: Sequence[tuple[float,
     """
     done = totals.counts.get(Group.DONE, 0)
     counts = [
-        words.group_count(group, totals.counts[group])
+        labels.group_count(group, totals.counts[group])
         for group in (Group.ACTIVE, Group.WAITING, Group.PAUSED, Group.FAILED, Group.CANCELLED)
         if totals.counts.get(group)
     ]
     if sessions:
-        counts.append(words.group_count(Group.UNFINISHED, sessions))
+        counts.append(labels.group_count(Group.UNFINISHED, sessions))
     files = say(f"{done} / {totals.files} 个文件", f"{done} of {totals.files} files")
     line = (
         f'<div class="p-head"><span class="p-title p-cut" title="{escape(title)}">{escape(title)}</span>'
@@ -120,10 +120,10 @@ def head(title: str, totals: Totals, sessions: int, curve: Sequence[tuple[float,
     full = totals.uploaded >= totals.size and done < totals.files
     weights, whole = (totals.counts, totals.files) if full else (totals.sizes, totals.size)
     segments = [(weights.get(group, 0), tone) for group, tone in _SEGMENTS]
-    facts = [f"<b>{words.percent(totals.percentage)}</b>"]
+    facts = [f"<b>{labels.percent(totals.percentage)}</b>"]
     facts.append(f"{format_bytes(totals.uploaded)} / {format_bytes(totals.size)}")
     facts += _moving(totals.speed, totals.hashing, totals.eta, totals.ended or not totals.counts.get(Group.ACTIVE))
-    facts.append(words.used(totals.elapsed))
+    facts.append(labels.used(totals.elapsed))
     return line + _bar(segments, whole, totals.percentage, big=True) + _foot(facts, curve)
 
 
@@ -132,13 +132,17 @@ def card(row: Row, curve: Sequence[tuple[float, float]]) -> str:
     shot = row.shot
     tone = "amber" if row.session is not None else _TONE_OF[shot.status]
     line = (
-        f'<div class="p-head"><span class="p-icon">{words.file_icon(shot.file_name)}</span>'
+        f'<div class="p-head"><span class="p-icon">{labels.file_icon(shot.file_name)}</span>'
         f'<span class="p-title p-cut" title="{escape(shot.file_path)}">{escape(shot.file_name)}</span>'
         f'<span class="p-soft p-cut">→ {escape(shot.target_path)}</span>'
         f'<span class="p-fill"></span>{_badge(row, tone)}</div>'
     )
-    facts = [f"<b>{words.percent(words.shown_percentage(shot))}</b>", escape(words.amount(shot)), words.parts(shot)]
-    facts.append(words.resumed(shot))
+    facts = [
+        f"<b>{labels.percent(labels.shown_percentage(shot))}</b>",
+        escape(labels.amount(shot)),
+        labels.parts(shot),
+    ]
+    facts.append(labels.resumed(shot))
     facts += _moving(
         shot.speed_mbps * 1e6 if shot.status is UploadStatus.UPLOADING else 0.0,
         shot.speed_mbps * 1e6 if shot.status is UploadStatus.HASHING else 0.0,
@@ -146,8 +150,8 @@ def card(row: Row, curve: Sequence[tuple[float, float]]) -> str:
         not shot.status.is_active,
     )
     if shot.status.is_success:
-        facts.append(words.speed(shot))
-    facts += [words.used(shot.elapsed_seconds), escape(words.file_id(shot))]
+        facts.append(labels.speed(shot))
+    facts += [labels.used(shot.elapsed_seconds), escape(labels.file_id(shot))]
     return line + _own_bar(row, tone, big=True) + _foot(facts, curve) + _note(row)
 
 
@@ -155,42 +159,42 @@ def item(row: Row) -> str:
     """One upload of many: two lines in fixed columns, and what went wrong."""
     shot = row.shot
     tone = "amber" if row.session is not None else _TONE_OF[shot.status]
-    time_left = words.remaining(shot.eta_seconds) if shot.status is UploadStatus.UPLOADING else ""
+    time_left = labels.remaining(shot.eta_seconds) if shot.status is UploadStatus.UPLOADING else ""
     small = " · ".join(text for text in _told(row) if text)
     return (
         '<div class="p-row">'
-        f'<span class="p-icon" aria-hidden="true">{words.file_icon(shot.file_name)}</span>'
+        f'<span class="p-icon" aria-hidden="true">{labels.file_icon(shot.file_name)}</span>'
         f'<span class="p-cut" title="{escape(shot.file_path)} → {escape(shot.target_path)}">'
         f"{escape(shot.file_name)}</span>"
         f"{_own_bar(row, tone)}"
-        f'<span class="p-num">{words.percent(words.shown_percentage(shot))}</span>'
+        f'<span class="p-num">{labels.percent(labels.shown_percentage(shot))}</span>'
         f"<span>{_badge(row, tone)}</span>"
         f'<span class="p-small p-cut">{escape(small)}</span>'
-        f'<span class="p-small p-right"><span class="p-cut">{words.speed(shot)}</span>'
-        f'<span class="p-cut">{words.used(shot.elapsed_seconds)}</span><span class="p-cut">{time_left}</span></span>'
+        f'<span class="p-small p-right"><span class="p-cut">{labels.speed(shot)}</span>'
+        f'<span class="p-cut">{labels.used(shot.elapsed_seconds)}</span><span class="p-cut">{time_left}</span></span>'
         f"{_note(row)}</div>"
     )
 
 
 def _told(row: Row) -> tuple[str, ...]:
     shot = row.shot
-    return words.amount(shot), words.parts(shot), words.resumed(shot), words.file_id(shot)
+    return labels.amount(shot), labels.parts(shot), labels.resumed(shot), labels.file_id(shot)
 
 
 def _moving(speed: float, hashing: float, eta: float | None, still: bool) -> list[str]:
     if still:
         return []
     if speed > 0 or hashing <= 0:
-        return [f"🚀 {format_speed(speed)}", f"⏳ {words.remaining(eta)}"]
+        return [f"🚀 {format_speed(speed)}", f"⏳ {labels.remaining(eta)}"]
     return [say(f"哈希 {format_speed(hashing)}", f"hashing {format_speed(hashing)}")]
 
 
 def _badge(row: Row, tone: str) -> str:
-    return f'<span class="p-badge" style="--t:{_TONES[tone]}">{escape(words.badge(row))}</span>'
+    return f'<span class="p-badge" style="--t:{_TONES[tone]}">{escape(labels.badge(row))}</span>'
 
 
 def _own_bar(row: Row, tone: str, *, big: bool = False) -> str:
-    percentage = words.shown_percentage(row.shot)
+    percentage = labels.shown_percentage(row.shot)
     if row.shot.status is UploadStatus.HASHING:
         tone = "grey"
     return _bar([(round(percentage * 100), tone)], 10_000, percentage, big=big)
@@ -215,7 +219,7 @@ def _foot(facts: Sequence[str], curve: Sequence[tuple[float, float]]) -> str:
 
 
 def _note(row: Row) -> str:
-    text = words.note(row)
+    text = labels.note(row)
     if not text:
         return ""
     if row.shot.error_message and row.owner is None:

@@ -18,17 +18,17 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Any
 
-from .. import runtime
+from .._base import event_loops
+from .._base.environment import in_kernel
 from ..errors import StoreError
+from ..i18n import say
 from ..models import UploadSession
+from ..presentation.rows import Action, Filter, Group
+from ..presentation.upload_list import Board, Totals
 from ..store import LeaseOwner, Store
-from ..text import say
 from ..transfer.queue import UploadQueue
-from .board import Board, Totals
-from .environment import in_kernel
-from .orders import orders
+from .button_commands import orders
 from .report import board_report
-from .rows import Action, Filter, Group
 from .scenes import Look, compose
 from .view import View
 
@@ -203,7 +203,7 @@ class Panel:
                 self._wake.set()
 
         self._on_faces(stop)
-        if self._painter is not None and not runtime.faces().is_current:
+        if self._painter is not None and not event_loops.faces().is_current:
             self._painter.result(10)
 
     def close(self) -> None:
@@ -216,7 +216,7 @@ class Panel:
                     self.view.close()
 
     def _on_faces(self, function: Callable[[], None]) -> None:
-        faces = runtime.faces()
+        faces = event_loops.faces()
         if faces.is_current:
             function()
             return
@@ -254,7 +254,7 @@ class Panel:
         with self._lock:
             if self._stopped or (self._painter is not None and not self._painter.done()):
                 return
-            self._painter = runtime.faces().submit(self._paint_on(), fresh_context=True)
+            self._painter = event_loops.faces().submit(self._paint_on(), fresh_context=True)
 
     async def _paint_on(self) -> None:
         """Look four times a second; paint what changed, and running clocks once a second."""
@@ -279,9 +279,9 @@ class Panel:
             await self._look_into_store(now=True)
             self._tick(now=True)
 
-        if runtime.faces().is_current:
+        if event_loops.faces().is_current:
             raise RuntimeError("refresh() cannot be called from the face thread")
-        runtime.faces().submit(now(), fresh_context=True).result(10)
+        event_loops.faces().submit(now(), fresh_context=True).result(10)
 
     def _tick(self, *, now: bool = False) -> None:
         with self._lock:
@@ -377,14 +377,14 @@ class Panel:
 
     def _pressed(self, command: str, key: str) -> None:
         """On whatever thread handles the click: post and return."""
-        runtime.faces().call(self._obey, command, key)
+        event_loops.faces().call(self._obey, command, key)
 
     def _obey(self, command: str, key: str) -> None:
         with self._lock:
             if not self._look.choose(command):
                 for post in orders(self._queue, self._board, Action(command), key, single=self._look.single):
                     # on the engine's own loop a command takes effect at once and waits for nobody
-                    runtime.engine().call(post)
+                    event_loops.engine().call(post)
             self._painted, self._quiet_since = float("-inf"), self._clock()
         if self._wake is not None:
             self._wake.set()

@@ -11,13 +11,13 @@ import os
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ..folders.plan import FolderPlan
+from ..i18n import format_bytes, format_duration, format_speed, say
 from ..models import UploadResult, UploadSession, UploadStatus
-from ..text import format_bytes, format_duration, format_speed, say
-from ..transfer.folder import FolderPlan
-from . import words
-from .board import Board, Totals
+from ..presentation import labels
+from ..presentation.rows import Group, Row, session_row
+from ..presentation.upload_list import Board, Totals
 from .markup import curve_path
-from .rows import Group, Row, session_row
 
 GREEN, RED, AMBER, BLUE, GREY = "#2da44e", "#d1242f", "#bf8700", "#1f7ae0", "#8b949e"
 _TRACK = "rgba(127,127,127,.25)"
@@ -46,7 +46,7 @@ def board_report(title: str, board: Board, now: float, wall: float, *, note: str
         single: One upload tells its own figures; a sum would repeat them.
 
     Example:
-        >>> from pan115kit.progress import UploadProgress
+        >>> from pan115kit.progress.snapshot import UploadProgress
         >>> board = Board(now=0.0)
         >>> board.update([UploadProgress("a", "/a", "<a>", 10, UploadStatus.SUCCESS)], now=1.0)
         >>> "&lt;a&gt;" in board_report("上传", board, now=1.0, wall=1.0)
@@ -56,7 +56,7 @@ def board_report(title: str, board: Board, now: float, wall: float, *, note: str
     rows = sorted(board, key=lambda row: row.group is not Group.FAILED)
     told = _sum(totals) if totals.files else ""
     if single and rows:
-        told = escape(words.file_id(rows[0].shot))
+        told = escape(labels.file_id(rows[0].shot))
     body = _table(rows) if rows else f"<div>{say('没有上传任务', 'No uploads')}</div>"
     return _frame(title, told, body, _image(board.curve.points), note)
 
@@ -88,7 +88,7 @@ def result_report(result: UploadResult) -> str:
     )
     colour = GREEN if result.success else GREY if result.status is UploadStatus.CANCELLED else RED
     badge = _badge(f"{result.status.label} {result.status.icon}".strip(), colour)
-    title = f"{words.file_icon(result.file_name)} {result.file_name}"
+    title = f"{labels.file_icon(result.file_name)} {result.file_name}"
     return _frame(title, badge, f'<table style="{_TABLE}">{cells}</table>')
 
 
@@ -112,7 +112,7 @@ def plan_report(title: str, plan: FolderPlan) -> str:
         plan: The plan.
 
     Example:
-        >>> from pan115kit.transfer.folder import PlannedFile
+        >>> from pan115kit.folders.plan import PlannedFile
         >>> "a.jpg" in plan_report("/照片", FolderPlan((PlannedFile("/tmp/a.jpg", "/照片", 10),), ()))
         True
     """
@@ -124,7 +124,7 @@ def plan_report(title: str, plan: FolderPlan) -> str:
     lines += [(item.file_path, item.reason, "") for item in plan.skipped]
     body = "".join(
         f'<tr style="background:none"><td style="{_CELL};white-space:normal">'
-        f"{words.file_icon(path)} {escape(os.path.basename(path))}</td>"
+        f"{labels.file_icon(path)} {escape(os.path.basename(path))}</td>"
         f'<td style="{_CELL};white-space:normal;opacity:.7">{escape(where)}</td>'
         f'<td style="{_NUMBER}">{size}</td></tr>'
         for path, where, size in lines[:MAX_ROWS]
@@ -154,13 +154,15 @@ def _frame(title: str, told: str, body: str, image: str = "", note: str = "") ->
 
 
 def _sum(totals: Totals) -> str:
-    counts = " · ".join(words.group_count(group, totals.counts[group]) for group in Group if totals.counts.get(group))
+    counts = " · ".join(
+        labels.group_count(group, totals.counts[group]) for group in Group if totals.counts.get(group)
+    )
     facts = [
         say(f"共 {totals.files} 个文件", f"{totals.files} files"),
         escape(counts),
         f"{format_bytes(totals.uploaded)} / {format_bytes(totals.size)}",
-        words.percent(totals.percentage),
-        words.used(totals.elapsed),
+        labels.percent(totals.percentage),
+        labels.used(totals.elapsed),
     ]
     return " &nbsp; ".join(fact for fact in facts if fact)
 
@@ -183,20 +185,20 @@ def _line(row: Row) -> str:
         f'<div style="width:120px;height:6px;border-radius:3px;background:{_TRACK};margin-top:6px">'
         f'<div style="width:{percentage:.1f}%;height:6px;border-radius:3px;background:{colour}"></div></div>'
     )
-    note = words.note(row)
+    note = labels.note(row)
     told = ""
     if note:
         tone = f"color:{RED}" if shot.error_message and row.owner is None else "opacity:.7"
         told = f'<div style="{tone};font-size:12px;overflow-wrap:anywhere">{escape(note)}</div>'
-    name = f"{words.file_icon(shot.file_name)} {escape(shot.file_name)}"
+    name = f"{labels.file_icon(shot.file_name)} {escape(shot.file_name)}"
     return (
         '<tr style="background:none">'
         f'<td style="{_CELL};white-space:normal;overflow-wrap:anywhere">{name}{told}</td>'
-        f'<td style="{_NUMBER};width:132px">{escape(words.amount(shot))}</td>'
+        f'<td style="{_NUMBER};width:132px">{escape(labels.amount(shot))}</td>'
         f'<td style="{_CELL};width:120px">{bar}</td>'
-        f'<td style="{_NUMBER};width:48px">{words.percent(percentage)}</td>'
-        f'<td style="{_CELL};width:84px">{words.used(shot.elapsed_seconds)}</td>'
-        f'<td style="{_CELL};width:88px">{_badge(words.badge(row), colour)}</td></tr>'
+        f'<td style="{_NUMBER};width:48px">{labels.percent(percentage)}</td>'
+        f'<td style="{_CELL};width:84px">{labels.used(shot.elapsed_seconds)}</td>'
+        f'<td style="{_CELL};width:88px">{_badge(labels.badge(row), colour)}</td></tr>'
     )
 
 

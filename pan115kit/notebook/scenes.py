@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..text import say
-from . import markup, words
-from .board import Board, Totals
-from .rows import Action, Filter, Group, Row, settle
+from ..i18n import say
+from ..presentation import labels
+from ..presentation.rows import Action, Filter, Group, Row, settle
+from ..presentation.upload_list import Board, Totals
+from . import markup
 from .view import ButtonScene, RowScene, Scene
 
 _NOTHING = ButtonScene("")
@@ -96,8 +97,8 @@ def tool_buttons(totals: Totals, *, single: bool) -> tuple[ButtonScene, ...]:
         wanted.append(Action.RESUME)
     if failed or (single and cancelled):
         wanted.append(Action.RETRY)
-    word = words.action_word if single else words.action_word_all
-    return tuple(ButtonScene(str(action), word(action), words.ACTION_ICONS[action]) for action in wanted)
+    word = labels.action_word if single else labels.action_word_all
+    return tuple(ButtonScene(str(action), word(action), labels.ACTION_ICONS[action]) for action in wanted)
 
 
 def _rows(look: Look, rows: dict[str, Row]) -> tuple[RowScene, ...]:
@@ -119,13 +120,13 @@ def _row(row: Row) -> RowScene:
 def _mini(action: Action | None, row: Row) -> ButtonScene:
     if action is None:
         return _NOTHING
-    name = f"{words.action_word(action)} {row.shot.file_name}"
-    return ButtonScene(str(action), "", words.ACTION_ICONS[action], name)
+    name = f"{labels.action_word(action)} {row.shot.file_name}"
+    return ButtonScene(str(action), "", labels.ACTION_ICONS[action], name)
 
 
 def _filters(board: Board, which: Filter) -> tuple[ButtonScene, ...]:
     return tuple(
-        ButtonScene(f"filter:{choice}", f"{words.filter_word(choice)} {count}", on=choice is which)
+        ButtonScene(f"filter:{choice}", f"{labels.filter_word(choice)} {count}", on=choice is which)
         for choice in Filter
         if (count := board.count(choice)) or choice in (Filter.ALL, which)
     )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .environment import in_kernel, shell
+from .._base.environment import in_kernel, shell
 
 if TYPE_CHECKING:
     from ..transfer.queue import UploadQueue

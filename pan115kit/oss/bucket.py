@@ -15,13 +15,13 @@ import httpx
 
 from ..errors import FileChangedError, NetworkError, NoSuchUploadError, OssError
 from ..models import OssToken, Part
-from . import replies
-from .checksum import crc64, crc64_combine
-from .connection import make_http_client as make_http_client
-from .credentials import CredentialsProvider
-from .replies import CallbackReply as CallbackReply
-from .request import Call, SignedCall, check_signature_version, sign
-from .request import Callback as Callback
+from . import responses
+from .crc64 import crc64, crc64_combine
+from .responses import CallbackReply as CallbackReply
+from .signing import Call, SignedCall, check_signature_version, sign
+from .signing import Callback as Callback
+from .sts_keys import CredentialsProvider
+from .transport import make_http_client as make_http_client
 
 #: Makes the bytes of one request, anew for each time it is sent.
 Body = Callable[[], AsyncIterator[bytes | memoryview]]
@@ -84,8 +84,8 @@ class OssBucket:
         """
         call = Call("PutObject", "PUT", key, {}, callback.headers() if callback else {})
         reply, sent = await self._send(call, body, size)
-        crc = replies.check_crc(reply, sent, call.name)
-        return replies.callback_reply(reply, crc) if callback else CallbackReply(crc64=crc)
+        crc = responses.check_crc(reply, sent, call.name)
+        return responses.callback_reply(reply, crc) if callback else CallbackReply(crc64=crc)
 
     async def initiate(self, key: str, *, sequential: bool = True) -> str:
         """Begin a multipart upload and return its upload id.
@@ -100,7 +100,7 @@ class OssBucket:
         """
         params = {"sequential": "", "uploads": ""} if sequential else {"uploads": ""}
         reply, _ = await self._send(Call("InitiateMultipartUpload", "POST", key, params, {}))
-        return replies.upload_id_from(reply)
+        return responses.upload_id_from(reply)
 
     async def upload_part(self, key: str, upload_id: str, number: int, body: Body, size: int) -> Part:
         """Send one part.
@@ -123,8 +123,8 @@ class OssBucket:
         params = {"partNumber": str(number), "uploadId": upload_id}
         call = Call(f"UploadPart {number}", "PUT", key, params, {})
         reply, sent = await self._send(call, body, size)
-        crc = replies.check_crc(reply, sent, call.name)
-        etag = replies.clean_etag(reply.headers.get("ETag", ""))
+        crc = responses.check_crc(reply, sent, call.name)
+        etag = responses.clean_etag(reply.headers.get("ETag", ""))
         if not etag:
             raise OssError(
                 f"OSS took part {number} but gave no ETag",
@@ -148,7 +148,7 @@ class OssBucket:
         while True:
             params = {"max-parts": str(_PAGE), "part-number-marker": str(marker), "uploadId": upload_id}
             reply, _ = await self._send(Call("ListParts", "GET", key, params, {}))
-            page, following = replies.parts_from(reply)
+            page, following = responses.parts_from(reply)
             parts += page
             if following is None:
                 return sorted(parts, key=lambda part: part.number)
@@ -175,7 +175,7 @@ class OssBucket:
             OssError: OSS refuses.
             NetworkError: No answer; the file may be complete.
         """
-        content = replies.complete_body(parts)
+        content = responses.complete_body(parts)
 
         async def body() -> AsyncIterator[bytes]:
             yield content
@@ -183,8 +183,8 @@ class OssBucket:
         headers = callback.headers() if callback else {}
         call = Call("CompleteMultipartUpload", "POST", key, {"uploadId": upload_id}, headers)
         reply, _ = await self._send(call, body, len(content))
-        crc = replies.check_crc(reply, combined_crc(parts), call.name)
-        return replies.callback_reply(reply, crc) if callback else CallbackReply(crc64=crc)
+        crc = responses.check_crc(reply, combined_crc(parts), call.name)
+        return responses.callback_reply(reply, crc) if callback else CallbackReply(crc64=crc)
 
     async def abort(self, key: str, upload_id: str) -> None:
         """Drop a multipart upload and its parts; one that is gone already counts as done.
@@ -209,11 +209,11 @@ class OssBucket:
         """Send ``call``, once more with new keys if need be; the answer and the CRC-64 of what was sent."""
         token = await self._credentials.get()
         reply, crc = await self._exchange(call, token, body, size)
-        if reply.status_code == 403 and replies.error_code(reply) in replies.WORTH_NEW_KEYS:
+        if reply.status_code == 403 and responses.error_code(reply) in responses.WORTH_NEW_KEYS:
             token = await self._credentials.renew(token)
             reply, crc = await self._exchange(call, token, body, size)
         if reply.status_code not in (200, 204):
-            raise replies.error_from(reply, call.name, time.time())
+            raise responses.error_from(reply, call.name, time.time())
         return reply, crc
 
     async def _exchange(

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from ..errors import ConfigError
-from ..text import say
+from ..i18n import say
 from .app import Sandbox
 
 

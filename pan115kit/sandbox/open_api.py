@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from ..text import format_bytes
+from ..i18n import format_bytes
 from .accounts import Refusal, utc
 from .call import Call
 from .initupload import Ask, Check, Instant, Refused

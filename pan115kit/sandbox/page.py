@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..text import format_bytes, say
+from ..i18n import format_bytes, say
 from .story import line
 from .views import all_files, all_uploads
 

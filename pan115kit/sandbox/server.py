@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ..serving import QuickServer
+from .._base.uvicorn_thread import QuickServer
 from .front import Front
 from .state import Dials
 from .world import World

@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from ..text import format_bytes, say
+from ..i18n import format_bytes, say
 
 _KEEP = 20_000
 #: Query parameters that hold no secret.

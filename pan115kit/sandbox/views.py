@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..text import format_bytes
+from ..i18n import format_bytes
 
 if TYPE_CHECKING:
     from .world import World

@@ -16,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from ..errors import ConfigError
-from ..text import say
+from ..i18n import say
 
 #: Names of this machine that no DNS answer can give to a foreign page.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

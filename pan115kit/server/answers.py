@@ -19,7 +19,7 @@ from ..errors import (
     StoreError,
     TargetError,
 )
-from ..text import say
+from ..i18n import say
 from .encoding import encode
 from .paths import PathRefused
 from .schemas import Invalid, Problem

@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import FastAPI, WebSocket
 from fastapi.openapi.utils import get_openapi
 
+from ..progress.tracker import ProgressTracker
 from ..store import Store
-from ..tracker import ProgressTracker
 from ..transfer.queue import UploadQueue
 from .access import Access, make_access
 from .answers import COMMON, add_error_answers

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..progress import UploadProgress
+from ..progress.snapshot import UploadProgress
+from ..progress.tracker import ProgressTracker
 from ..store import Store
-from ..tracker import ProgressTracker
 from .elsewhere import Elsewhere, OtherProcesses
 from .encoding import encode, upload_object
 

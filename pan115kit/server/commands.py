@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from ..i18n import say
 from ..models import UploadStatus
-from ..text import say
 
 
 class Command(StrEnum):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..models import HistoryEntry, Phase, Sample, UploadSession, UploadStatus
-from ..progress import UploadProgress
+from ..progress.snapshot import UploadProgress
 from ..store import LeaseOwner, Store
 
 #: Seconds between two looks; other processes write once a second.

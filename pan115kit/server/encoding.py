@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..models import HistoryEntry, iso_utc
-from ..progress import UploadProgress
+from ..progress.snapshot import UploadProgress
 
 
 def encode(data: Any) -> str:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..text import say
+from ..i18n import say
 from . import access as rules
 from .access import Access
 from .encoding import encode

@@ -18,7 +18,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import StoreError
-from ..text import say
+from ..i18n import say
 from .board import Board, Watch
 from .encoding import encode
 from .feed import Feed

@@ -9,7 +9,7 @@ from importlib import resources
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ..text import LANGUAGES, language
+from ..i18n import LANGUAGES, language
 
 # not from the system's tables: on Windows a registry entry can make a module "text/plain", which browsers refuse
 _TYPES = {
@@ -38,9 +38,9 @@ class Asset:
 
 
 def load_assets() -> dict[str, Asset]:
-    """File name -> file, of the package's ``page`` folder."""
+    """File name -> file, of the package's ``web`` folder."""
     found = {}
-    for file in resources.files(__package__).joinpath("page").iterdir():
+    for file in resources.files("pan115kit").joinpath("web").iterdir():
         kind = os.path.splitext(file.name)[1]
         if file.is_file() and kind in _TYPES:
             found[file.name] = _asset(file.read_bytes(), _TYPES[kind])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ConfigError, FileMissingError, FileNameError, NotAFileError, Pan115Error
-from ..text import say
+from ..i18n import say
 
 
 class PathRefused(Pan115Error):

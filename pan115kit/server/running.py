@@ -16,13 +16,13 @@ from urllib.parse import quote
 
 import uvicorn
 
-from .. import runtime
+from .._base import event_loops
+from .._base.safe_output import out
+from .._base.uvicorn_thread import QuickServer
 from ..errors import ConfigError
-from ..serving import QuickServer
+from ..i18n import say
+from ..progress.tracker import ProgressTracker
 from ..store import Store
-from ..streams import out
-from ..text import say
-from ..tracker import ProgressTracker
 from ..transfer.queue import UploadQueue
 from .access import is_loopback
 from .app import create_app
@@ -79,7 +79,7 @@ class Server:
         self._ready.wait(STARTING)
         if not self.running:
             raise ConfigError("the server did not start", hint="the log tells why")
-        runtime.at_exit(self.stop)
+        event_loops.at_exit(self.stop)
 
     def _main(self) -> None:
         # new_event_loop, not asyncio.run: a user may have patched the latter (nest_asyncio)
@@ -121,7 +121,7 @@ class Server:
         """End all connections and the thread; uploads go on.  Stopping twice does nothing."""
         if self._pid != os.getpid():
             return  # a forked child has neither thread nor listener
-        runtime.not_at_exit(self.stop)
+        event_loops.not_at_exit(self.stop)
         self._server.end()
         if threading.current_thread() is not self._thread:
             self._thread.join(GRACE + 5)
@@ -247,7 +247,7 @@ def serve_forever(
             else:
                 line = say(f"上传页面：{server.link}\n按 Ctrl-C 停止", f"Uploads: {server.link}\nCtrl-C stops")
             out(line)
-            while not ended.wait(runtime.TICK * 5) and server.running:
+            while not ended.wait(event_loops.TICK * 5) and server.running:
                 pass
     finally:
         for which, handler in before.items():

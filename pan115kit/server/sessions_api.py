@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 
-from ..text import say
+from ..i18n import say
 from . import schemas
 from .answers import CONFLICT, NOT_FOUND, json_answer
 from .commands import no_such_session

@@ -11,8 +11,8 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from ..drive.names import check_folder_path
-from ..progress import UploadProgress
-from ..text import say
+from ..i18n import say
+from ..progress.snapshot import UploadProgress
 from ..transfer.jobs import Job
 from . import schemas
 from .answers import CONFLICT, FORBIDDEN, NOT_FOUND, json_answer

@@ -29,9 +29,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from .._base.file_locks import opening_lock
 from ..errors import ConfigError
-from ..locks import opening_lock
-from ..text import say
+from ..i18n import say
 from . import opening, schema
 from .faults import explained, is_busy, is_damage
 from .worker import Worker

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreDamagedError, StoreError
-from ..text import say
+from ..i18n import say
 
 _ELSEWHERE = "or choose another directory with state_dir= or PAN115_STATE_DIR"
 

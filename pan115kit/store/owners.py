@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..locks import LockUnsupported, try_lock
+from .._base.file_locks import LockUnsupported, try_lock
 
 # Not sys.platform: to a type checker one branch of it is dead code.
 _WINDOWS = platform.system() == "Windows"

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import StoreError
-from ..text import say
+from ..i18n import say
 
 #: MIGRATIONS[n] takes a database from version n to n + 1; its version is in ``PRAGMA user_version``.
 #: Never edit one that was released: append.

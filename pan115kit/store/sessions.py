@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ConfigError, SessionBusyError, StoreError
+from ..i18n import say
 from ..models import Part, UploadSession, UploadStatus
-from ..text import say
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
 from .leases import LeaseOwner, LeaseStore

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from ..errors import StoreError
-from ..text import say
+from ..i18n import say
 
 T = TypeVar("T")
 

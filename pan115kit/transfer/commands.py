@@ -10,18 +10,18 @@ import time
 import uuid
 from collections.abc import Callable
 
-from .. import runtime
+from .._base import event_loops
+from .._base.local_paths import local_path, size_or_zero
 from ..drive.names import check_folder_id
 from ..errors import ConfigError
 from ..models import UploadSession
-from ..paths import local_path
-from ..progress import ProgressRecorder, UploadProgress
+from ..progress.recorder import ProgressRecorder
+from ..progress.snapshot import UploadProgress
+from ..progress.tracker import ProgressTracker
 from ..store import session_id_for
-from ..tracker import ProgressTracker
-from .folder import size_or_zero
 from .jobs import Job, Stop, new_future
-from .tools import Tools
 from .upload import Upload, UploadRequest
+from .upload_context import Tools
 
 
 class QueueCommands(abc.ABC):
@@ -39,12 +39,12 @@ class QueueCommands(abc.ABC):
         tools: Tools,
         tracker: ProgressTracker,
         *,
-        loop: runtime.LoopThread | None = None,
+        loop: event_loops.LoopThread | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.tools = tools
         self.tracker = tracker
-        self._loop = loop or runtime.engine()
+        self._loop = loop or event_loops.engine()
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._orders = itertools.count()

@@ -6,17 +6,17 @@ import logging
 import time
 from collections.abc import Callable
 
-from .. import runtime
+from .._base import event_loops
 from ..config import UploadConfig
-from ..drive.base import Drive
+from ..drive.interface import Drive
 from ..oss.bucket import make_http_client
-from ..oss.credentials import CredentialsProvider
+from ..oss.sts_keys import CredentialsProvider
+from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..store.resume_manager import UploadResumeManager
-from ..tracker import ProgressTracker
 from .bandwidth import Bandwidth
 from .queue import UploadQueue
-from .tools import Folders, Tools
+from .upload_context import Folders, Tools
 
 logger = logging.getLogger("pan115kit")
 
@@ -40,14 +40,14 @@ class Engine:
         tracker: ProgressTracker,
         config: UploadConfig,
         *,
-        loop: runtime.LoopThread | None = None,
+        loop: event_loops.LoopThread | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.drive = drive
         self.store = store
         self.tracker = tracker
         self.config = config
-        self.loop = loop or runtime.engine()
+        self.loop = loop or event_loops.engine()
         self.http = make_http_client(config)
         self.bandwidth = Bandwidth(config.bandwidth_limit)
         credentials = CredentialsProvider(drive.oss_token, clock=clock)

@@ -13,7 +13,7 @@ from functools import partial
 from hashlib import md5, sha1
 
 from ..models import FileIdentity
-from .source import LocalFile, in_thread
+from .local_file import LocalFile, in_thread
 
 #: Seconds between two progress reports.
 _REPORT_EVERY = 0.05

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..models import UploadResult, UploadStatus
-from ..progress import ProgressRecorder
+from ..progress.recorder import ProgressRecorder
 from .upload import Upload, UploadRequest
 
 

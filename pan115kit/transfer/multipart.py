@@ -16,8 +16,8 @@ from typing import TypeVar
 from ..errors import NoSuchUploadError, Pan115Error
 from ..models import Part, UploadTicket
 from ..oss.bucket import Callback, CallbackReply, OssBucket
-from ..progress import ProgressRecorder
-from .decide import (
+from ..progress.recorder import ProgressRecorder
+from .decisions import (
     Plan,
     Remedy,
     Start,
@@ -30,9 +30,9 @@ from .decide import (
     same_part,
 )
 from .hashing import md5_range
-from .source import LocalFile
-from .tools import Tools
-from .wire import Wire
+from .local_file import LocalFile
+from .request_bodies import Wire
+from .upload_context import Tools
 
 T = TypeVar("T")
 logger = logging.getLogger("pan115kit")

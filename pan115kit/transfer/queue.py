@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 
-from .. import runtime
+from .._base import event_loops
 from ..errors import AccountBlockedError, Pan115Error, UploadCancelled, told
+from ..i18n import say
 from ..models import UploadResult, UploadStatus
-from ..text import say
-from ..tracker import ProgressTracker
-from .books import Books
+from ..progress.tracker import ProgressTracker
 from .commands import QueueCommands
 from .jobs import Job, Stop, Waiting, choose, new_future, stronger
-from .tools import Tools
+from .records import Books
 from .upload import Upload
+from .upload_context import Tools
 
 logger = logging.getLogger("pan115kit")
 
@@ -42,7 +42,7 @@ class UploadQueue(QueueCommands):
         tools: Tools,
         tracker: ProgressTracker,
         *,
-        loop: runtime.LoopThread | None = None,
+        loop: event_loops.LoopThread | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(tools, tracker, loop=loop, clock=clock)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..config import MAX_PART_SIZE, MAX_PARTS
-from ..drive.base import Account, FileClaim, Instant, NeedsUpload
+from ..drive.interface import Account, FileClaim, Instant, NeedsUpload
 from ..drive.names import shorten_file_name
 from ..errors import (
     DriveError,
@@ -27,16 +27,16 @@ from ..errors import (
     VerificationError,
 )
 from ..models import FileIdentity, UploadResult, UploadSession, UploadStatus, UploadTicket
-from ..progress import ProgressRecorder
+from ..progress.recorder import ProgressRecorder
 from ..store import session_id_for
 from ..store.sessions import PendingAbort
-from .decide import WRONG_PLACE
-from .ending import Arrived, Ending
+from .decisions import WRONG_PLACE
 from .hashing import sha1_file
+from .local_file import LocalFile
 from .multipart import Multipart, Restart
-from .source import LocalFile
-from .tools import Tools
-from .wire import Tally, Wire
+from .request_bodies import Tally, Wire
+from .upload_context import Tools
+from .verify import Arrived, Ending
 
 logger = logging.getLogger("pan115kit")
 

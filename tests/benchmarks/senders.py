@@ -15,7 +15,7 @@ from pathlib import Path
 def ours(port: int, path: Path) -> Callable[[], None]:
     """The whole engine (queue, store, hash, parts) over a drive that always wants the bytes."""
     from pan115kit import UploadConfig
-    from pan115kit.drive.base import (
+    from pan115kit.drive.interface import (
         Account,
         Drive,
         FileClaim,
@@ -27,8 +27,8 @@ def ours(port: int, path: Path) -> Callable[[], None]:
     )
     from pan115kit.job import UploadJob
     from pan115kit.models import OssToken, UploadTicket
+    from pan115kit.progress.tracker import ProgressTracker
     from pan115kit.store import Store
-    from pan115kit.tracker import ProgressTracker
     from pan115kit.transfer.engine import Engine
 
     ticket = UploadTicket("bucket", "key", '{"callbackUrl":"http://127.0.0.1/"}', "{}", "p")

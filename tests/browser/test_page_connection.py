@@ -17,11 +17,11 @@ from page_support import Seen, chromium, needs_browser, opened, until
 from playwright.sync_api import Browser, Page, expect
 
 from pan115kit.models import UploadStatus
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.sandbox import Sandbox
 from pan115kit.server import serve
 from pan115kit.server.feed import Feed
 from pan115kit.store import Store
-from pan115kit.tracker import ProgressTracker
 
 pytestmark = [pytest.mark.browser, needs_browser]
 

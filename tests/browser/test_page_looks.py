@@ -14,10 +14,10 @@ from page_support import Seen, chromium, needs_browser, opened, until
 from playwright.sync_api import Browser, WebSocketRoute, expect
 
 from pan115kit.models import UploadStatus
-from pan115kit.progress import ProgressRecorder
+from pan115kit.progress.recorder import ProgressRecorder
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.server import Server, serve
 from pan115kit.store import Store
-from pan115kit.tracker import ProgressTracker
 
 pytestmark = [pytest.mark.browser, needs_browser]
 

@@ -23,7 +23,7 @@ from pan115kit.server import Server
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_browser, pytest.mark.timeout(1800)]
 
 SOURCE = Path(__file__).parents[1] / "server" / "react_page"
-PAGE = Path(__file__).parents[2] / "pan115kit" / "server" / "page"
+PAGE = Path(__file__).parents[2] / "pan115kit" / "web"
 NPM = shutil.which("npm")
 
 

@@ -12,7 +12,7 @@ import comm
 import ipywidgets
 
 from pan115kit.models import UploadStatus
-from pan115kit.tracker import ProgressTracker
+from pan115kit.progress.tracker import ProgressTracker
 
 
 class QuietQueue:

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from panel_support import QuietQueue, wait_for
 
-from pan115kit import ConfigError, Pan115Client, UploadConfig, runtime
+from pan115kit import ConfigError, Pan115Client, UploadConfig
+from pan115kit._base import event_loops
+from pan115kit._base.safe_output import Outlet
 from pan115kit.models import UploadStatus
-from pan115kit.notebook import bars as bars_module
-from pan115kit.notebook.bars import Bars, begin, show, watcher
-from pan115kit.streams import Outlet
+from pan115kit.notebook import progress_display
+from pan115kit.notebook.progress_display import begin, show, watcher
+from pan115kit.presentation import progress_bars as bars_module
+from pan115kit.presentation.progress_bars import Bars
 
 
 class Terminal(io.StringIO):
@@ -226,7 +229,7 @@ def test_bars_in_a_script_end_with_the_upload(tmp_path: Path, capsys: pytest.Cap
         assert "电影.mkv: 100%" in told.err
         job = client.submit(path, "/again", progress="tqdm")
         assert job.wait(60).success
-        wait_for(lambda: not [t for t in list(runtime.faces()._tasks) if "Bars" in repr(t)])
+        wait_for(lambda: not [t for t in list(event_loops.faces()._tasks) if "Bars" in repr(t)])
         assert "Instant" in capsys.readouterr().err
 
 
@@ -248,7 +251,7 @@ def test_begin_returns_at_once_and_bars_end_by_themselves(monkeypatch: pytest.Mo
     begin("tqdm", queue, ["a.bin"])
     upload.status(UploadStatus.SUCCESS)
     wait_for(lambda: "a.bin: 100%" in file.getvalue())
-    wait_for(lambda: not runtime.faces()._tasks)
+    wait_for(lambda: not event_loops.faces()._tasks)
     begin("none", queue, ["a.bin"])
 
 
@@ -258,9 +261,9 @@ def test_missing_ipywidgets_is_no_warning_to_the_user(monkeypatch: pytest.Monkey
         warnings.simplefilter("always")
         bars_module._tqdm.__wrapped__()
     assert told == []
-    monkeypatch.setattr(bars_module, "in_kernel", lambda: True)
-    monkeypatch.setattr(bars_module, "has_widgets", lambda: False)
-    assert bars_module._kind("auto") == "tqdm"
-    monkeypatch.setattr(bars_module, "has_widgets", lambda: True)
-    assert bars_module._kind("auto") == "panel"
-    assert bars_module._kind("tqdm") == "tqdm"
+    monkeypatch.setattr(progress_display, "in_kernel", lambda: True)
+    monkeypatch.setattr(progress_display, "has_widgets", lambda: False)
+    assert progress_display._kind("auto") == "tqdm"
+    monkeypatch.setattr(progress_display, "has_widgets", lambda: True)
+    assert progress_display._kind("auto") == "panel"
+    assert progress_display._kind("tqdm") == "tqdm"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pan115kit import ConfigError, CredentialsError, Pan115Client
-from pan115kit.magics import Magics, Options, complete_paths, find_client
+from pan115kit.entrypoints.ipython_magics import Magics, Options, complete_paths, find_client
 
 
 @pytest.mark.parametrize(

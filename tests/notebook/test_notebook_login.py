@@ -12,8 +12,8 @@ import pytest
 from panel_support import wait_for
 
 from pan115kit import ConfigError, LoginError, Pan115Client
-from pan115kit.drive.credentials_file import FILE_NAME
-from pan115kit.notebook import login as login_module
+from pan115kit.drive.auth.credentials_file import FILE_NAME
+from pan115kit.notebook import qr_screen as login_module
 from pan115kit.sandbox import Sandbox
 
 
@@ -135,7 +135,7 @@ def test_a_login_cancelled_on_the_phone_says_so(
         shown.append("")
         return login_module.LoginState.CANCELLED
 
-    monkeypatch.setattr("pan115kit.drive.login.state_of", cancelled)
+    monkeypatch.setattr("pan115kit.drive.auth.qr_login.state_of", cancelled)
     with pytest.raises(LoginError, match="Cancelled on the phone"):
         asyncio.run(Pan115Client.login())
     assert len(shown) == 1
@@ -145,7 +145,7 @@ def test_an_expired_code_is_followed_by_a_new_one(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Codes live some minutes; whoever looks for his phone finds a fresh one, but not for ever."""
-    monkeypatch.setattr("pan115kit.drive.login.state_of", lambda reply: login_module.LoginState.EXPIRED)
+    monkeypatch.setattr("pan115kit.drive.auth.qr_login.state_of", lambda reply: login_module.LoginState.EXPIRED)
     with pytest.raises(LoginError, match="no code was scanned in time"):
         asyncio.run(Pan115Client.login())
     assert capsys.readouterr().err.count("has expired") == login_module.CODES

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from panel_support import QuietQueue, messages, models, wait_for
 
-from pan115kit import Pan115Client, UploadConfig, runtime
+from pan115kit import Pan115Client, UploadConfig
+from pan115kit._base import event_loops
 from pan115kit.errors import Pan115Error
 from pan115kit.models import UploadSession, UploadStatus
 from pan115kit.notebook import panel as panel_module
@@ -196,8 +197,8 @@ def test_a_row_that_has_just_changed_its_upload_ignores_the_press(panels: list[P
     queue.recorders["file-0000.bin"].status(UploadStatus.SUCCESS)
     panel.refresh()
     panel.view.button("cancel", "file-0002.bin").click()
-    runtime.faces().submit(_nothing()).result(5)
-    runtime.engine().submit(_nothing()).result(5)
+    event_loops.faces().submit(_nothing()).result(5)
+    event_loops.engine().submit(_nothing()).result(5)
     assert queue.told == []
     now[0] += 1.0
     panel.view.button("cancel", "file-0002.bin").click()
@@ -253,12 +254,12 @@ def test_every_one_of_a_thousand_uploads_can_be_reached(panels: list[Panel]) -> 
     for _ in range(9):
         page = next(b for b in panel.view._filters if b.scene.icon == "chevron-right")
         page.widget.click()
-        runtime.faces().submit(_nothing()).result(5)
+        event_loops.faces().submit(_nothing()).result(5)
         panel.refresh()
         seen |= set(re.findall(r"(?:file-\d{4}\.bin|broken\.iso)(?=</span>)", html(panel)))
     assert len(seen) == 96
     panel.view.button("filter:failed").click()
-    runtime.faces().submit(_nothing()).result(5)
+    event_loops.faces().submit(_nothing()).result(5)
     panel.refresh()
     assert "broken.iso" in html(panel)
     assert "file-0001" not in html(panel)
@@ -457,8 +458,8 @@ def test_late_clicks_on_a_closed_panel_do_nothing() -> None:
     button = panel.view.button("pause", "file-0000.bin")
     panel.close()
     button.click()
-    runtime.faces().submit(_nothing()).result(5)
-    runtime.engine().submit(_nothing()).result(5)
+    event_loops.faces().submit(_nothing()).result(5)
+    event_loops.engine().submit(_nothing()).result(5)
 
 
 def test_a_panel_outlives_its_store(tmp_path: Path, panels: list[Panel]) -> None:

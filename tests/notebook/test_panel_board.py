@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 
 from pan115kit.models import UploadSession, UploadStatus
-from pan115kit.notebook.board import Board, Curve
-from pan115kit.notebook.rows import Action, Filter, Group, Row, session_row, settle
-from pan115kit.progress import UploadProgress
+from pan115kit.presentation.rows import Action, Filter, Group, Row, session_row, settle
+from pan115kit.presentation.upload_list import Board, Curve
+from pan115kit.progress.snapshot import UploadProgress
 from pan115kit.store import LeaseOwner
 
 OWNER = LeaseOwner(7, "host", "job", 0.0)

@@ -10,9 +10,9 @@ import warnings
 import pandas as pd
 import pytest
 
-from pan115kit.frames import history_frame, samples_frame
 from pan115kit.models import HistoryEntry, Phase, Sample, UploadStatus
-from pan115kit.notebook import plots
+from pan115kit.presentation import plots
+from pan115kit.presentation.dataframes import history_frame, samples_frame
 
 SAMPLES = [Sample(1e9 + n, n * 2_000_000, 9.0, Phase.HASHING if n < 4 else Phase.UPLOADING) for n in range(12)]
 
@@ -76,5 +76,5 @@ def test_bytes_per_day_count_only_what_arrived() -> None:
 
 def test_plots_leave_pyplot_alone() -> None:
     """Figures kept by pyplot fill a long session's memory and change the user's backend."""
-    code = "import sys, pan115kit.notebook.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, pan115kit.presentation.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=240)

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pan115kit.folders.plan import FolderPlan, PlannedFile, Skipped
 from pan115kit.models import UploadResult, UploadSession, UploadStatus
-from pan115kit.notebook.board import Board
 from pan115kit.notebook.report import MAX_ROWS, board_report, plan_report, result_report, sessions_report
-from pan115kit.progress import UploadProgress
-from pan115kit.transfer.folder import FolderPlan, PlannedFile, Skipped
+from pan115kit.presentation.upload_list import Board
+from pan115kit.progress.snapshot import UploadProgress
 
 EVIL = '<script>alert("x")</script>&.bin'
 

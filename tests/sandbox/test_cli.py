@@ -15,7 +15,7 @@ import pytest
 from scripts import environment
 from upload_support import PART, PATIENCE, Stage, content, until
 
-from pan115kit import cli
+from pan115kit.entrypoints import cli
 
 #: What a reader of ``--json`` may rely on.
 PROMISED = {"success", "status", "file_id", "quick_upload", "file_name", "file_size", "sha1", "error_message"}

@@ -10,7 +10,7 @@ import pytest
 from scripts import environment
 from upload_support import PATIENCE, Stage
 
-from pan115kit.drive.credentials_file import CredentialStore
+from pan115kit.drive.auth.credentials_file import CredentialStore
 
 LOGIN = {"cookie": ("--app", "tv"), "open": ("--route", "open", "--client-id", "100195125")}
 

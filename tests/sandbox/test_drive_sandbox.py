@@ -24,7 +24,7 @@ from drive_sandbox_support import (
 
 from pan115kit.config import Endpoints
 from pan115kit.drive import CookieDrive, Drive, Instant, NeedsUpload
-from pan115kit.drive.base import SecondCheck
+from pan115kit.drive.interface import SecondCheck
 from pan115kit.errors import (
     AccountBlockedError,
     ClientOutdatedError,
@@ -275,8 +275,8 @@ def test_a_folder_of_many_pages_is_read_to_its_end(
     sandbox: Sandbox, route: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """115 gives 1150 entries at once; two here, so that the test need not make thousands."""
-    monkeypatch.setattr("pan115kit.drive.cookie.PAGE", 2)
-    monkeypatch.setattr("pan115kit.drive.open.PAGE", 2)
+    monkeypatch.setattr("pan115kit.drive.cookie_route.PAGE", 2)
+    monkeypatch.setattr("pan115kit.drive.open_route.PAGE", 2)
     sandbox.put("/a/first.bin", SMALL)
     for number in range(6):
         sandbox.put(f"/a/{number}.bin", b"x")

@@ -20,10 +20,8 @@ from drive_sandbox_support import (
 
 from pan115kit.config import Endpoints
 from pan115kit.drive import CookieDrive, Drive, NeedsUpload, make_drive
-from pan115kit.drive.login import LoginState, QrLogin, start_cookie_login, start_device_login
-from pan115kit.errors import (
-    LoginError,
-)
+from pan115kit.drive.auth.qr_login import LoginState, QrLogin, start_cookie_login, start_device_login
+from pan115kit.errors import LoginError
 from pan115kit.sandbox import Sandbox
 
 __all__ = ["route_fixture", "sandbox_fixture"]

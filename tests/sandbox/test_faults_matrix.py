@@ -26,8 +26,8 @@ from pan115kit import (
     UploadCancelled,
     UploadJob,
     UploadStatus,
-    runtime,
 )
+from pan115kit._base import event_loops
 from pan115kit.sandbox.bucket import operation
 from pan115kit.sandbox.faults import Fault, FaultKind
 from pan115kit.sandbox.front import locate
@@ -125,8 +125,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def _no_leaks() -> Iterator[None]:
     """As everywhere, but for the sandbox, which stays and has worker threads of its own."""
     yield
-    until(lambda: not [t for thread in runtime._threads.values() for t in asyncio.all_tasks(thread.loop)], "tasks")
-    runtime.shutdown()
+    until(
+        lambda: not [t for thread in event_loops._threads.values() for t in asyncio.all_tasks(thread.loop)], "tasks"
+    )
+    event_loops.shutdown()
 
 
 GiveUp = Callable[[Stage, Fault], None]

@@ -27,11 +27,11 @@ from pan115kit.errors import (
 )
 from pan115kit.models import OssToken, Part
 from pan115kit.oss.bucket import Body, Callback, OssBucket, make_http_client
-from pan115kit.oss.checksum import crc64
-from pan115kit.oss.credentials import CredentialsProvider
+from pan115kit.oss.crc64 import crc64
+from pan115kit.oss.sts_keys import CredentialsProvider
 from pan115kit.sandbox import Sandbox
 from pan115kit.transfer.hashing import sha1_file
-from pan115kit.transfer.source import LocalFile
+from pan115kit.transfer.local_file import LocalFile
 
 T = TypeVar("T")
 PART = 128 << 10

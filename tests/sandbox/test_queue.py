@@ -17,20 +17,12 @@ import pandas as pd
 import pytest
 from upload_support import PART, PATIENCE, Stage, ended, until
 
-from pan115kit import (
-    OssError,
-    Pan115Client,
-    Pan115Error,
-    UploadCancelled,
-    UploadJob,
-    UploadProgress,
-    UploadStatus,
-    runtime,
-)
+from pan115kit import OssError, Pan115Client, Pan115Error, UploadCancelled, UploadJob, UploadProgress, UploadStatus
+from pan115kit._base import event_loops
 from pan115kit.transfer import hashing, queue
-from pan115kit.transfer.books import Books
 from pan115kit.transfer.jobs import Job, Waiting
 from pan115kit.transfer.queue import UploadQueue
+from pan115kit.transfer.records import Books
 
 
 def _most_at_once(history: pd.DataFrame) -> int:
@@ -292,7 +284,7 @@ def test_closing_does_not_wait_for_books_that_cannot_be_closed(
     owner, name = (Books, "history") if at == "books" else (its_queue.tools.store, "call")
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, hang)
-        runtime.wait(runtime.engine().submit(its_queue.close(grace=0.05)), timeout=PATIENCE)
+        event_loops.wait(event_loops.engine().submit(its_queue.close(grace=0.05)), timeout=PATIENCE)
         with pytest.raises(UploadCancelled, match="kept"):
             job.wait(PATIENCE)
 

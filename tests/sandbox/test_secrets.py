@@ -14,8 +14,9 @@ import pytest
 from scripts import environment
 from upload_support import PART, PATIENCE, Stage, until
 
-from pan115kit import Pan115Client, Pan115Error, cli
-from pan115kit.frames import history_frame, sessions_frame
+from pan115kit import Pan115Client, Pan115Error
+from pan115kit.entrypoints import cli
+from pan115kit.presentation.dataframes import history_frame, sessions_frame
 
 
 class Everything(logging.Handler):

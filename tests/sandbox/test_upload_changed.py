@@ -11,7 +11,7 @@ import pytest
 from upload_support import PART, PATIENCE, Stage, content, until
 
 from pan115kit import FileChangedError, FileUnreadableError, Pan115Client, UploadJob
-from pan115kit.transfer.source import LocalFile
+from pan115kit.transfer.local_file import LocalFile
 
 
 def _append(path: Path) -> None:

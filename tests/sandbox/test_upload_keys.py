@@ -9,7 +9,8 @@ import time
 import pytest
 from upload_support import PART, PATIENCE, Stage, until
 
-from pan115kit import LoginError, UploadStatus, runtime
+from pan115kit import LoginError, UploadStatus
+from pan115kit._base import event_loops
 from pan115kit.sandbox.accounts import Refusal
 from pan115kit.sandbox.objects import ObjectStore, Part, Segment, Upload
 
@@ -128,7 +129,7 @@ def test_async_on_tokens_is_awaited_before_the_tokens_are_used(stage: Stage, mon
     job = client.submit(stage.file(), "/x")
     assert saving.wait(PATIENCE)
     asked = stage.box.count("open_user_info")
-    other = runtime.engine().submit(client.parts[0].tools.drive.oss_token())  # a call that comes meanwhile
+    other = event_loops.engine().submit(client.parts[0].tools.drive.oss_token())  # a call that comes meanwhile
     until(lambda: any(record.route == "open_get_token" and record.seconds for record in stage.box.requests))
     saved.set()
     assert other.result(PATIENCE)

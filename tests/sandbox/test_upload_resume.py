@@ -101,9 +101,9 @@ def _abort_behind_its_back(stage: Stage) -> None:
 
 
 async def _on_engine(work: object) -> object:
-    from pan115kit import runtime
+    from pan115kit._base import event_loops
 
-    return await runtime.wait_async(runtime.engine().submit(work))  # type: ignore[arg-type]
+    return await event_loops.wait_async(event_loops.engine().submit(work))  # type: ignore[arg-type]
 
 
 def test_upload_id_that_dies_in_the_middle_begins_anew(stage: Stage) -> None:

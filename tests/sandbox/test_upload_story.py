@@ -8,14 +8,7 @@ from pathlib import Path
 import pytest
 from upload_support import PART, PATIENCE, Stage, content
 
-from pan115kit import (
-    FileNameError,
-    FileTooLargeError,
-    NoSpaceError,
-    TargetError,
-    UploadStatus,
-    VerificationError,
-)
+from pan115kit import FileNameError, FileTooLargeError, NoSpaceError, TargetError, UploadStatus, VerificationError
 from pan115kit.transfer import hashing
 
 both_routes = pytest.mark.parametrize("route", ["cookie", "open"])

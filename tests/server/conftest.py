@@ -12,9 +12,9 @@ from server_support import QuietQueue, http
 
 from pan115kit import Pan115Client, UploadConfig
 from pan115kit.config import KIB
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.server import Server, serve
 from pan115kit.store import Store
-from pan115kit.tracker import ProgressTracker
 
 
 @pytest.fixture

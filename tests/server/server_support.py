@@ -12,10 +12,10 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from pan115kit.models import UploadStatus
-from pan115kit.progress import ProgressRecorder
+from pan115kit.progress.recorder import ProgressRecorder
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.sandbox import Sandbox
 from pan115kit.server import Server
-from pan115kit.tracker import ProgressTracker
 
 #: The specification's upload object, field by field.
 SPEC_UPLOAD = {

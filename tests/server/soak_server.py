@@ -15,9 +15,9 @@ import threading
 from server_support import QuietQueue, begin
 
 from pan115kit.models import UploadStatus
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.server import serve
 from pan115kit.store import Store
-from pan115kit.tracker import ProgressTracker
 
 SIZE = 10**12
 

@@ -13,8 +13,8 @@ from server_support import PATIENCE, ask, bearer, begin, http, next_data, socket
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.server import Server
-from pan115kit.tracker import ProgressTracker
 
 CALLS = [
     ("GET", "api/upload/progress"),

@@ -10,8 +10,8 @@ import pytest
 from server_support import SPEC_SESSION, SPEC_UPLOAD, begin, uploading
 
 from pan115kit.models import HistoryEntry, Part, UploadSession, UploadStatus
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.store import Store
-from pan115kit.tracker import ProgressTracker
 
 DAY = 86_400.0
 

@@ -20,9 +20,9 @@ from server_support import PATIENCE, QuietQueue, ask, bearer, next_data, until, 
 
 from pan115kit import Pan115Client
 from pan115kit.errors import ConfigError
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.server import Server, create_app, serve
 from pan115kit.store import Store
-from pan115kit.tracker import ProgressTracker
 
 
 def test_it_listens_on_loopback_only(server: Server) -> None:

@@ -16,9 +16,9 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 
 from pan115kit.models import UploadStatus
+from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.server import Server, hub, running
 from pan115kit.server.hub import Hub, reply
-from pan115kit.tracker import ProgressTracker
 
 
 def test_the_first_message_is_the_whole_list(server: Server, tracker: ProgressTracker) -> None:

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs
 import httpx
 
 from pan115kit.config import Endpoints, UploadConfig
-from pan115kit.drive.base import Drive, FileClaim
 from pan115kit.drive.cipher import ServerCipher
-from pan115kit.drive.codes import Route
-from pan115kit.drive.cookie import CookieDrive
-from pan115kit.drive.http import ApiClient, Timing
-from pan115kit.drive.open import OpenDrive
+from pan115kit.drive.cookie_route import CookieDrive
+from pan115kit.drive.error_codes import Route
+from pan115kit.drive.http_client import ApiClient, Timing
+from pan115kit.drive.interface import Drive, FileClaim
+from pan115kit.drive.open_route import OpenDrive
 from pan115kit.models import UploadTicket
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ import httpx
 
 from pan115kit.models import OssToken
 from pan115kit.oss.bucket import Body, OssBucket
-from pan115kit.oss.checksum import crc64
-from pan115kit.oss.credentials import CredentialsProvider
+from pan115kit.oss.crc64 import crc64
+from pan115kit.oss.sts_keys import CredentialsProvider
 
 SECRETS = ("s3cr3t-of-key", "t0ken-of-sts")
 NEVER = 4_000_000_000.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pan115kit import errors
 from pan115kit.config import GIB, MAX_PART_SIZE, MAX_PARTS, MIB, MIN_PART_SIZE
 from pan115kit.models import Part
-from pan115kit.transfer.decide import (
+from pan115kit.transfer.decisions import (
     LARGEST_GROWN_PART,
     Remedy,
     Start,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pan115kit.drive.codes import (
+from pan115kit.drive.error_codes import (
     check_reply,
     error_for,
     error_for_http,

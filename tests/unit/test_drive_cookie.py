@@ -29,9 +29,9 @@ from drive_support import (
     run,
 )
 
-from pan115kit.drive.base import Account, FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
 from pan115kit.drive.cipher import decode_k_ec, make_signature, make_token
-from pan115kit.drive.cookie import CookieDrive, newest_version, parse_cookie
+from pan115kit.drive.cookie_route import CookieDrive, newest_version, parse_cookie
+from pan115kit.drive.interface import Account, FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
 from pan115kit.errors import (
     AccountBlockedError,
     ClientOutdatedError,

@@ -24,7 +24,7 @@ from drive_support import (
     run,
 )
 
-from pan115kit.drive.cookie import CookieDrive
+from pan115kit.drive.cookie_route import CookieDrive
 from pan115kit.errors import (
     AccountBlockedError,
     DriveError,

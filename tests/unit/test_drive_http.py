@@ -12,7 +12,7 @@ from drive_support import CONFIG, FakeTime, Scripted115, html
 from oss_support import VirtualTimeLoop
 
 from pan115kit.config import UploadConfig
-from pan115kit.drive.http import ApiClient
+from pan115kit.drive.http_client import ApiClient
 from pan115kit.errors import (
     AccountBlockedError,
     ConfigError,

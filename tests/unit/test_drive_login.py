@@ -11,8 +11,8 @@ import httpx
 import pytest
 from drive_support import CONFIG, COOKIE, ENDPOINTS, Scripted115
 
-from pan115kit.drive.cookie import parse_cookie
-from pan115kit.drive.login import (
+from pan115kit.drive.auth.qr_code import qr_svg, qr_text
+from pan115kit.drive.auth.qr_login import (
     COOKIE_APPS,
     CookieLogin,
     DeviceLogin,
@@ -21,7 +21,7 @@ from pan115kit.drive.login import (
     start_cookie_login,
     start_device_login,
 )
-from pan115kit.drive.qr import qr_svg, qr_text
+from pan115kit.drive.cookie_route import parse_cookie
 from pan115kit.errors import CredentialsError, DriveProtocolError, LoginError
 
 TOKEN, STATUS = "/api/1.0/web/1.0/token", "/get/status/"

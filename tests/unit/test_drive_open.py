@@ -22,8 +22,8 @@ from drive_support import OPEN_CLAIM as CLAIM
 from drive_support import OPEN_NEEDED as NEEDED
 
 from pan115kit.drive import make_drive
-from pan115kit.drive.base import FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
-from pan115kit.drive.open import OpenDrive
+from pan115kit.drive.interface import FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
+from pan115kit.drive.open_route import OpenDrive
 from pan115kit.errors import (
     AccountBlockedError,
     CredentialsError,

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from drive_support import ACCESS_EXPIRED, NOW, Scripted115, bearer, open_drive, renewed, run
 
-from pan115kit.drive import saved_tokens
-from pan115kit.drive.base import Drive
-from pan115kit.drive.credentials_file import Credentials, CredentialStore
-from pan115kit.drive.saved_tokens import SavedTokens
+from pan115kit._base.file_locks import try_lock
+from pan115kit.drive.auth import saved_tokens
+from pan115kit.drive.auth.credentials_file import Credentials, CredentialStore
+from pan115kit.drive.auth.saved_tokens import SavedTokens
+from pan115kit.drive.interface import Drive
 from pan115kit.errors import LoginError, StoreError
-from pan115kit.locks import try_lock
 
 USER, REFRESH = "/open/user/info", "/open/refreshToken"
 ME = {"state": True, "code": 0, "data": {"user_id": 100000001}}

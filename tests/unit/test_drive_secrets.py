@@ -11,10 +11,10 @@ import httpx
 import pytest
 from drive_support import CONFIG, COOKIE, ENDPOINTS, SERVER, UPLOAD_INFO, USER_KEY, Scripted115, encrypted, html
 
-from pan115kit.drive.base import FileClaim
-from pan115kit.drive.cookie import CookieDrive, parse_cookie
-from pan115kit.drive.login import start_cookie_login, start_device_login
-from pan115kit.drive.open import OpenDrive
+from pan115kit.drive.auth.qr_login import start_cookie_login, start_device_login
+from pan115kit.drive.cookie_route import CookieDrive, parse_cookie
+from pan115kit.drive.interface import FileClaim
+from pan115kit.drive.open_route import OpenDrive
 from pan115kit.errors import Pan115Error
 
 CLAIM = FileClaim("a.bin", 3_000_000, "0" * 40, "77")

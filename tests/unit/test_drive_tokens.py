@@ -23,14 +23,9 @@ from drive_support import (
 from drive_support import OPEN_CLAIM as CLAIM
 from drive_support import OPEN_NEEDED as NEEDED
 
-from pan115kit.drive.base import Account, NeedsUpload
-from pan115kit.drive.open import OpenDrive
-from pan115kit.errors import (
-    AccessTokenError,
-    DriveProtocolError,
-    LoginError,
-    RateLimitedError,
-)
+from pan115kit.drive.interface import Account, NeedsUpload
+from pan115kit.drive.open_route import OpenDrive
+from pan115kit.errors import AccessTokenError, DriveProtocolError, LoginError, RateLimitedError
 
 INIT, USER, REFRESH = "/open/upload/init", "/open/user/info", "/open/refreshToken"
 ME = {"state": True, "code": 0, "data": {"user_id": 100000001, "rt_space_info": {"all_remain": {"size": 5_000.0}}}}

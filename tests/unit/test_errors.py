@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from pan115kit import errors
+from pan115kit._base.local_paths import local_path
 from pan115kit.drive.names import check_folder_id, check_folder_path
-from pan115kit.paths import local_path
-from pan115kit.transfer.folder import plan_folder
-from pan115kit.transfer.source import LocalFile
+from pan115kit.folders.plan import plan_folder
+from pan115kit.transfer.local_file import LocalFile
 
 
 def tree() -> list[type[BaseException]]:

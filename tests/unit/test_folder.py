@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pan115kit.errors import FileMissingError, NotAFileError, TargetError
-from pan115kit.transfer.folder import plan_folder
+from pan115kit.folders.plan import plan_folder
 
 
 def test_every_entry_is_planned_or_left_out_with_a_reason(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pan115kit.frames import history_frame, samples_frame, sessions_frame, sessions_table
 from pan115kit.models import HistoryEntry, Part, Phase, Sample, UploadSession, UploadStatus
+from pan115kit.presentation.dataframes import history_frame, samples_frame, sessions_frame, sessions_table
 from pan115kit.store import Store
 
 SESSION_COLUMNS = {

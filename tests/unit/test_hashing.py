@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pan115kit.errors import FileChangedError
 from pan115kit.models import FileIdentity
 from pan115kit.transfer.hashing import is_settled, sha1_file
-from pan115kit.transfer.source import LocalFile
+from pan115kit.transfer.local_file import LocalFile
 
 
 class Memory:

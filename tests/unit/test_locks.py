@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pan115kit.drive.credentials_file import Credentials, CredentialStore
-from pan115kit.drive.saved_tokens import SavedTokens
+from pan115kit._base.file_locks import opening_lock, try_lock, unlock
+from pan115kit.drive.auth.credentials_file import Credentials, CredentialStore
+from pan115kit.drive.auth.saved_tokens import SavedTokens
 from pan115kit.errors import StoreError
-from pan115kit.locks import opening_lock, try_lock, unlock
 
 
 @pytest.fixture

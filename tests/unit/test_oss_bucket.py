@@ -36,8 +36,8 @@ from pan115kit.errors import (
 )
 from pan115kit.models import Part
 from pan115kit.oss.bucket import Callback, CallbackReply, OssBucket, make_http_client
-from pan115kit.oss.checksum import crc64
-from pan115kit.oss.credentials import CredentialsProvider
+from pan115kit.oss.crc64 import crc64
+from pan115kit.oss.sts_keys import CredentialsProvider
 
 CALLBACK = Callback('{"callbackUrl":"u"}', '{"x:pick_code":"p"}')
 DONE = {

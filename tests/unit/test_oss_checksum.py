@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pan115kit.models import Part
 from pan115kit.oss.bucket import combined_crc
-from pan115kit.oss.checksum import crc64, crc64_combine
+from pan115kit.oss.crc64 import crc64, crc64_combine
 
 
 def test_it_is_the_crc_that_oss_computes() -> None:

@@ -24,11 +24,11 @@ from oss_support import Keys, body, tells_no_secret
 from pan115kit.config import UploadConfig
 from pan115kit.errors import NetworkError, OssCredentialsError, PartAlreadyExistError
 from pan115kit.models import Part
-from pan115kit.oss import connection
+from pan115kit.oss import transport
 from pan115kit.oss.bucket import OssBucket, make_http_client
-from pan115kit.oss.checksum import crc64
-from pan115kit.oss.connection import ListeningTransport
-from pan115kit.oss.credentials import CredentialsProvider
+from pan115kit.oss.crc64 import crc64
+from pan115kit.oss.sts_keys import CredentialsProvider
+from pan115kit.oss.transport import ListeningTransport
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CHUNK = os.urandom(1 << 20)
@@ -314,14 +314,14 @@ def test_a_hang_up_without_an_answer_is_a_network_error() -> None:
 
 def test_an_idle_connection_closed_by_oss_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a pause OSS has hung up; the next part must not fail for that."""
-    ours: list[connection._Protocol] = []
+    ours: list[transport._Protocol] = []
 
-    class Protocol(connection._Protocol):
+    class Protocol(transport._Protocol):
         def __init__(self) -> None:
             super().__init__()
             ours.append(self)
 
-    monkeypatch.setattr(connection, "_Protocol", Protocol)
+    monkeypatch.setattr(transport, "_Protocol", Protocol)
 
     async def use(bucket: OssBucket, server: Server) -> None:
         await bucket.upload_part("key", "UP", 1, body(b"x"), 1)
@@ -405,7 +405,7 @@ def test_cancelling_a_stuck_part_closes_its_connection_at_once(
     """Pause and cancel must work when the line is dead; nothing may go on sending behind the user's back."""
     stuck: asyncio.Event
     sockets: list[Any] = []
-    monkeypatch.setattr(connection, "_tune", lambda sock, options: sockets.append(sock))
+    monkeypatch.setattr(transport, "_tune", lambda sock, options: sockets.append(sock))
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)

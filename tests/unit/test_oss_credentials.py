@@ -11,7 +11,7 @@ from oss_support import SECRETS, Keys, keys
 
 from pan115kit.errors import LoginError, NetworkError
 from pan115kit.models import OssToken
-from pan115kit.oss.credentials import CredentialsProvider, renewal_time
+from pan115kit.oss.sts_keys import CredentialsProvider, renewal_time
 
 
 class Clock:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from oss_support import SECRETS, keys
 
 from pan115kit.errors import ConfigError, DriveProtocolError
-from pan115kit.oss.request import Call, Callback, object_url, region_of, sign
+from pan115kit.oss.signing import Call, Callback, object_url, region_of, sign
 
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 CALLS = [

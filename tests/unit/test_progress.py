@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pan115kit.models import Phase, UploadStatus
-from pan115kit.progress import ProgressRecorder, UploadProgress
-from pan115kit.tracker import ProgressTracker
+from pan115kit.progress.recorder import ProgressRecorder
+from pan115kit.progress.snapshot import UploadProgress
+from pan115kit.progress.tracker import ProgressTracker
 
 
 class Clock:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pan115kit.rate import RateMeter
+from pan115kit.progress.rate import RateMeter
 
 
 def run(points: list[tuple[float, int]], done: int = 0) -> RateMeter:

@@ -24,9 +24,9 @@ from pan115kit.errors import (
     LocalFileError,
     NotAFileError,
 )
-from pan115kit.oss.checksum import crc64
-from pan115kit.transfer import source
-from pan115kit.transfer.source import LocalFile, in_thread, next_step
+from pan115kit.oss.crc64 import crc64
+from pan115kit.transfer import local_file
+from pan115kit.transfer.local_file import LocalFile, in_thread, next_step
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def reading(request: pytest.FixtureRequest) -> Callable[[LocalFile], LocalFile]:
     return prepare
 
 
-async def collect(file: LocalFile, offset: int, length: int, step: int = source.STEP) -> list[bytes]:
+async def collect(file: LocalFile, offset: int, length: int, step: int = local_file.STEP) -> list[bytes]:
     return [bytes(piece) async for piece in file.stream(offset, length, step=step)]
 
 
@@ -161,7 +161,7 @@ def test_any_range_comes_out_as_it_is_in_the_file(
     start = min(start, size)
     length = min(length, size - start)
     with LocalFile.open(path) as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "READ_AHEAD", ahead)
+        patch.setattr(local_file, "READ_AHEAD", ahead)
         file._knows_cache = cached and file._knows_cache
         pieces = asyncio.run(collect(file, start, length, step))
     assert b"".join(pieces) == content[start : start + length]
@@ -182,13 +182,13 @@ def test_pieces_stay_as_they_are_when_the_next_ones_are_read(
 
 def test_a_slow_line_gets_smaller_pieces_and_a_fast_one_larger() -> None:
     """Progress must move at least a few times a second on 100 kB/s too."""
-    step = source.STEP
+    step = local_file.STEP
     for _ in range(10):
-        step = next_step(step, step / 100_000, source.STEP)
+        step = next_step(step, step / 100_000, local_file.STEP)
     assert step / 100_000 <= 0.4
     for _ in range(10):
-        step = next_step(step, step / 1e9, source.STEP)
-    assert step == source.STEP
+        step = next_step(step, step / 1e9, local_file.STEP)
+    assert step == local_file.STEP
 
 
 @given(step=st.integers(1, 1 << 20), seconds=st.floats(0, 1e6), largest=st.integers(1, 1 << 20))
@@ -209,7 +209,7 @@ def test_a_file_system_that_cannot_tell_what_is_cached_is_read_in_threads(
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "preadv", refuse, raising=False)
-    monkeypatch.setattr(source, "READ_AHEAD", 1 << 20)
+    monkeypatch.setattr(local_file, "READ_AHEAD", 1 << 20)
     readers: set[str] = set()
     real = LocalFile._read_at
 
@@ -229,7 +229,7 @@ def test_what_is_not_in_the_page_cache_is_read_ahead_by_a_thread(
 ) -> None:
     """The disk must be busy with the next block while the present one is on the wire."""
     monkeypatch.setattr(os, "preadv", lambda *_: (_ for _ in ()).throw(BlockingIOError()), raising=False)
-    monkeypatch.setattr(source, "READ_AHEAD", 1 << 20)
+    monkeypatch.setattr(local_file, "READ_AHEAD", 1 << 20)
     began = [threading.Event() for _ in range(3)]
     real = LocalFile._read_block
 
@@ -441,7 +441,7 @@ def test_an_abandoned_stream_leaves_no_complaint(place: Path, caplog: pytest.Log
         await stream.aclose()
 
     with LocalFile.open(place) as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "READ_AHEAD", 1 << 20)
+        patch.setattr(local_file, "READ_AHEAD", 1 << 20)
         patch.setattr(LocalFile, "_read_block", watched)
         asyncio.run(run(file))
     gc.collect()

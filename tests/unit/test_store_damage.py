@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pan115kit.locks import opening_lock
+from pan115kit._base.file_locks import opening_lock
 from pan115kit.models import Part, UploadSession
 from pan115kit.store import Store, database, opening
 

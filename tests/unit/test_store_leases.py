@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pan115kit import locks
+from pan115kit._base import file_locks
 from pan115kit.store import LeaseOwner, Store, owners
 
 
@@ -27,8 +27,8 @@ import sys
 from pan115kit import locks
 from pan115kit.store import Store
 if sys.argv[2] == "no locks":
-    def unsupported(*arguments): raise OSError(locks.errno.ENOLCK, "No locks available")
-    locks._lock = unsupported
+    def unsupported(*arguments): raise OSError(file_locks.errno.ENOLCK, "No locks available")
+    file_locks._lock = unsupported
 store = Store(sys.argv[1])
 print(store.leases.acquire("one", "theirs"), flush=True)
 sys.stdin.read()
@@ -138,7 +138,7 @@ def test_looking_at_a_dead_owner_never_looks_like_owning(tmp_path: Path) -> None
     path.parent.mkdir()
     path.touch()
     descriptors = [os.open(path, os.O_RDWR) for _ in range(2)]
-    assert all(locks.try_lock(descriptor, shared=True) for descriptor in descriptors)
+    assert all(file_locks.try_lock(descriptor, shared=True) for descriptor in descriptors)
     assert not owners._is_held(path)
     for descriptor in descriptors:
         os.close(descriptor)
@@ -189,7 +189,7 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     def unsupported(descriptor: int, shared: bool) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(locks, "_lock", unsupported)
+    monkeypatch.setattr(file_locks, "_lock", unsupported)
 
 
 @pytest.mark.usefixtures("without_locks")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pan115kit.i18n import format_bytes, format_duration, language, say
 from pan115kit.models import UploadStatus
-from pan115kit.text import format_bytes, format_duration, language, say
 
 SPECIFIED = {
     "pending": "待上传",

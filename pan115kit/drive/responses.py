@@ -1,0 +1,192 @@
+"""What initupload, upload/init, resume and get_token answer, as data (protocol §2.2-2.5, §3).  Pure."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ClientOutdatedError, DriveError, DriveProtocolError
+from ..models import OssToken, UploadTicket
+from .error_codes import as_int, error_for
+from .interface import FileClaim, Instant, NeedsUpload, SecondCheck
+from .pickcode import file_id_of
+
+#: The inner codes that mean a status, where an answer carries only the code (protocol §3.1).
+_STATUS_BY_CODE = {700: 6, 701: 7, 702: 8}
+_RANGE = re.compile(r"\s*(\d{1,18})[-_](\d{1,18})\s*")
+#: ``sig invalid``: also said when 115's own look-up was too slow, so the init is tried anew (protocol §2.3).
+SIG_INVALID = 400
+
+
+def read_init(reply: Mapping[str, Any], claim: FileClaim) -> Instant | NeedsUpload | SecondCheck:
+    """One answer of initupload 4.0 or of ``data`` of upload/init.
+
+    Args:
+        reply: The decrypted object (``pickcode``, ``statuscode``) or the Open API's ``data`` (``pick_code``,
+            ``code``).
+        claim: What was asked, to check the range of a second check against.
+
+    Raises:
+        VerificationError: 115 did not accept the second check's proof (700, 702).
+        ClientOutdatedError: "Please upgrade".
+        DriveError: Anything else that is not a yes; 400 is worth another init.
+        DriveProtocolError: Fields are missing.
+
+    Example:
+        >>> claim = FileClaim("a.bin", 9, "0" * 40, "0")
+        >>> read_init({"status": 7, "sign_key": "K", "sign_check": "2-5", "pick_code": ""}, claim)
+        SecondCheck(sign_key='K', start=2, end=5, pick_code='')
+    """
+    code = as_int(reply.get("statuscode")) or as_int(reply.get("code")) or 0
+    status = _STATUS_BY_CODE.get(code) or as_int(reply.get("status"))
+    if status == 2:
+        return Instant(_file_id(reply), pick_code_of(reply))
+    if status == 1:
+        return NeedsUpload(read_ticket(reply))
+    if status == 7 or (status in (6, 8) and reply.get("sign_check")):
+        return _second_check(reply, claim)
+    raise _refusal(status, code, str(reply.get("statusmsg") or reply.get("message") or ""))
+
+
+def _refusal(status: int | None, code: int, message: str) -> DriveError:
+    if status in (6, 8):
+        return error_for(702 if status == 8 else 700, message)
+    if status == 4 or code == 403:
+        return ClientOutdatedError(
+            "115 asks for a newer client",
+            hint="set UploadConfig(app_version=...) to a current one",
+            code=code or status,
+            server_message=message,
+        )
+    if code == SIG_INVALID:
+        return DriveError(
+            "115 could not check the file", hint="try again", code=code, server_message=message, retryable=True
+        )
+    if code == 402:
+        return DriveError(
+            "115 refuses the upload's user, size, target or pick_code",
+            hint="check the target folder",
+            code=code,
+            server_message=message,
+        )
+    if status is None and not code:
+        return DriveProtocolError("115's answer to the upload request has no status", hint="try again")
+    return error_for(code or None, message)
+
+
+def _second_check(reply: Mapping[str, Any], claim: FileClaim) -> SecondCheck:
+    text = str(reply.get("sign_check") or "")
+    found = _RANGE.fullmatch(text)
+    key = str(reply.get("sign_key") or "")
+    if found is None or not key:
+        raise DriveProtocolError("115 asks for a second check without naming key and range", code=701)
+    start, end = int(found[1]), int(found[2])
+    if not start <= end < claim.file_size:
+        raise DriveProtocolError(
+            f"115 asks for bytes {start}-{end} of a file of {claim.file_size}", code=701, retryable=False
+        )
+    return SecondCheck(key, start, end, pick_code_of(reply))
+
+
+def read_ticket(reply: Mapping[str, Any], *, pick_code: str = "") -> UploadTicket:
+    """Where to send the object; ``callback`` may be an object, ``[]`` or a list of one (protocol §3.1).
+
+    Raises:
+        DriveProtocolError: Bucket, object or callback are missing.
+    """
+    callback = one_object(reply.get("callback")) or {}
+    ticket = UploadTicket(
+        bucket=_text(reply, "bucket"),
+        object_key=_text(reply, "object"),
+        callback=_text(callback, "callback"),
+        callback_var=_text(callback, "callback_var"),
+        pick_code=pick_code_of(reply) or pick_code,
+    )
+    # Without the callback OSS would keep the bytes and 115 would never hear of them.
+    if not (ticket.bucket and ticket.object_key and ticket.callback):
+        raise DriveProtocolError("115's answer lacks bucket, object or callback", hint="try again")
+    return ticket
+
+
+def read_token(reply: Mapping[str, Any], endpoint: str) -> OssToken:
+    """STS keys; ``Expiration`` is UTC whatever the local clock's zone (protocol §2.2).
+
+    Raises:
+        DriveProtocolError: A field is missing.
+    """
+    token = OssToken(
+        endpoint=oss_endpoint(endpoint),
+        access_key_id=_text(reply, "AccessKeyId"),
+        access_key_secret=_text(reply, "AccessKeySecret"),
+        security_token=_text(reply, "SecurityToken"),
+        expires_at=_utc(_text(reply, "Expiration") or _text(reply, "expiration")),
+    )
+    if not (token.access_key_id and token.access_key_secret and token.security_token):
+        raise DriveProtocolError("115's upload keys are incomplete", hint="try again")
+    return token
+
+
+def oss_endpoint(text: str) -> str:
+    """The address of OSS; Aliyun's own hosts over TLS, since 115 names them with ``http``.
+
+    Raises:
+        DriveProtocolError: It is no http(s) URL.
+
+    Example:
+        >>> oss_endpoint("http://oss-cn-shenzhen.aliyuncs.com"), oss_endpoint("http://127.0.0.1:9000")
+        ('https://oss-cn-shenzhen.aliyuncs.com', 'http://127.0.0.1:9000')
+    """
+    try:
+        parts = urlsplit(text.strip() if "://" in text else f"http://{text.strip()}")
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("http", "https"):
+        raise DriveProtocolError("115 names no usable OSS endpoint", hint="try again")
+    scheme = "https" if host.endswith(".aliyuncs.com") and parts.port is None else parts.scheme
+    return f"{scheme}://{parts.netloc}"
+
+
+def one_object(value: object) -> dict[str, Any] | None:
+    """An object that may have come as a list of one, or as ``[]`` for none.
+
+    Example:
+        >>> one_object([{"a": 1}]), one_object({"a": 1}), one_object([])
+        ({'a': 1}, {'a': 1}, None)
+    """
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) and value else None
+
+
+def pick_code_of(reply: Mapping[str, Any]) -> str:
+    """``pickcode`` (cookie) or ``pick_code`` (Open API)."""
+    return _text(reply, "pick_code") or _text(reply, "pickcode")
+
+
+def id_text(value: object) -> str:
+    """An id that 115 sends as a number or as text; ``""`` for none."""
+    number = as_int(value)
+    return str(number) if number else ""
+
+
+def _file_id(reply: Mapping[str, Any]) -> str:
+    """The cookie route names an instant file by its pick_code only; the id is written in there (protocol §11.4)."""
+    given = id_text(reply.get("file_id")) or id_text(reply.get("fileid"))
+    return given or file_id_of(pick_code_of(reply))
+
+
+def _text(reply: Mapping[str, Any], name: str) -> str:
+    value = reply.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _utc(text: str) -> float:
+    try:
+        return float(calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
+    except ValueError:
+        raise DriveProtocolError("115's upload keys name no end", hint="try again") from None

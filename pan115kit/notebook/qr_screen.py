@@ -1,0 +1,200 @@
+"""Logging in by QR code from a cell or a script: the code is shown, followed, and vanishes at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Coroutine
+from html import escape
+from typing import Any
+
+from .._base import event_loops
+from .._base.environment import in_kernel
+from .._base.safe_output import aside
+from ..config import Endpoints
+from ..drive.auth.credentials_file import Credentials, CredentialStore
+from ..drive.auth.qr_login import (
+    CookieLogin,
+    DeviceLogin,
+    LoginState,
+    QrLogin,
+    credentials_of,
+    start_cookie_login,
+    start_device_login,
+)
+from ..errors import ConfigError, LoginError, told
+from ..i18n import say
+
+#: Codes shown one after the other before giving up; each lives some minutes.
+CODES = 3
+#: Where credentials may be kept.
+PLACES = (None, "file", "keyring")
+
+
+def check_login(route: str, save: str | None) -> None:
+    """Tell a wrong word before a code is shown.
+
+    Raises:
+        ConfigError: ``route`` or ``save`` is not known.
+
+    Example:
+        >>> check_login("cookie", None)
+    """
+    if route not in ("cookie", "open"):
+        raise ConfigError(f"route={route!r} is not known", hint="one of 'cookie', 'open'")
+    if save not in PLACES:
+        raise ConfigError(f"save={save!r} is not known", hint="one of None, 'file', 'keyring'")
+
+
+async def scan(
+    route: str = "cookie",
+    *,
+    app: str | None = None,
+    client_id: str | None = None,
+    endpoint: str | None = None,
+    kept: CredentialStore | None = None,
+) -> Credentials:
+    """Show a QR code and wait until it is scanned and confirmed on the phone.
+
+    In a notebook the code is a picture that is replaced by one line at the end, so nothing of the login stays in
+    the notebook; elsewhere it is text on stderr.  ■ or cancelling ends the login.
+
+    Args:
+        route: ``cookie``, or ``open`` for Open API tokens.
+        app: Kind of device of the cookie route.
+        client_id: App of the Open API.
+        endpoint: One address for all of 115's hosts.
+        kept: Where the credentials are kept; None keeps them nowhere.
+
+    Raises:
+        LoginError: Cancelled on the phone, or no code was scanned in time.
+        Pan115Error: 115 did not answer, or refused.
+
+    Example:
+        >>> credentials = await scan("cookie")      # doctest: +SKIP
+    """
+    check_login(route, None)
+    screen: _Screen = _NotebookScreen() if in_kernel() else _TerminalScreen()
+    # on the kit's own loop: ■ is felt at once there, not only when the long poll returns
+    faces = event_loops.faces()
+    work: asyncio.Future[Credentials] = await event_loops.wait_async(
+        faces.submit(_begin(_follow(route, app, client_id, Endpoints.from_environment(endpoint), screen)))
+    )
+    future = faces.submit(_outcome(work))
+    try:
+        credentials = await event_loops.wait_async(future, interrupted=say("登录已停止", "The login was stopped"))
+        if kept is not None:
+            kept.save(credentials)
+    except asyncio.CancelledError:
+        faces.call(work.cancel)
+        concurrent.futures.wait([future], timeout=2)
+        screen.end(say("登录已停止", "The login was stopped"))
+        raise
+    except Exception as error:
+        screen.fail(told(error))
+        raise
+    screen.end(_told(credentials, kept))
+    return credentials
+
+
+async def _begin(following: Coroutine[Any, Any, Credentials]) -> asyncio.Future[Credentials]:
+    """A task of its own, because what was submitted to the kit's loops cannot be cancelled from outside."""
+    return asyncio.ensure_future(following)
+
+
+async def _outcome(work: asyncio.Future[Credentials]) -> Credentials:
+    return await work
+
+
+async def _follow(
+    route: str, app: str | None, client_id: str | None, endpoints: Endpoints, screen: _Screen
+) -> Credentials:
+    for _ in range(CODES):
+        async with await _start(route, app, client_id, endpoints) as login:
+            async for state in login.states():
+                screen.show(login, state)
+            if login.state is LoginState.CONFIRMED:
+                return credentials_of(login)
+            if login.state is LoginState.CANCELLED:
+                raise LoginError(LoginState.CANCELLED.label, hint=say("请重新登录", "log in again"))
+    raise LoginError(
+        say("二维码未在有效期内扫描", "no code was scanned in time"), hint=say("请重新登录", "log in again")
+    )
+
+
+async def _start(
+    route: str, app: str | None, client_id: str | None, endpoints: Endpoints
+) -> CookieLogin | DeviceLogin:
+    if route == "open":
+        return await start_device_login(client_id, endpoints=endpoints)
+    if app is None:
+        return await start_cookie_login(endpoints=endpoints)
+    return await start_cookie_login(app, endpoints=endpoints)
+
+
+def _told(credentials: Credentials, kept: CredentialStore | None) -> str:
+    route = "cookie" if credentials.cookie else "Open API"
+    told = say(f"✅ 登录成功（{route}）", f"✅ Logged in ({route})")
+    if kept is None:
+        return told + say("，凭证只在内存中", "; the credentials are in memory only")
+    again = f"Pan115Client.from_saved({'keyring=True' if kept.uses_keyring else ''})"
+    return told + say(f"，凭证已保存，下次用 {again}", f"; kept: next time {again}")
+
+
+class _Screen:
+    """Where the code is shown."""
+
+    def show(self, login: QrLogin, state: LoginState) -> None:
+        raise NotImplementedError
+
+    def end(self, told: str) -> None:
+        raise NotImplementedError
+
+    def fail(self, told: str) -> None:
+        """The error itself is told by whoever gets it; the code must not stay."""
+
+
+class _TerminalScreen(_Screen):
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, login: QrLogin, state: LoginState) -> None:
+        if login.qr_data != self._shown:
+            self._shown = login.qr_data
+            aside(login.qr_text)
+            aside(_how())
+        aside(f"  {state.label}")
+
+    def end(self, told: str) -> None:
+        aside(told)
+
+
+class _NotebookScreen(_Screen):
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        # made by the cell that asked; later updates find it by its id from any thread
+        self._handle: Any = display(self._bundle(say("正在获取二维码…", "Asking for a QR code…"), ""), **_RAW)
+
+    def show(self, login: QrLogin, state: LoginState) -> None:
+        svg = login.qr_svg.replace("<svg ", '<svg style="width:100%;height:auto;display:block" ', 1)
+        # a phone reads dark on white, also where the notebook is dark
+        picture = f'<div style="background:#fff;width:220px;padding:6px;border-radius:8px">{svg}</div>'
+        self._handle.update(self._bundle(f"{_how()} · {state.label}", picture), raw=True)
+
+    def end(self, told: str) -> None:
+        self._handle.update(self._bundle(told, ""), raw=True)
+
+    fail = end
+
+    @staticmethod
+    def _bundle(told: str, picture: str) -> dict[str, str]:
+        line = f'<div role="status" style="margin-top:6px">{escape(told)}</div>'
+        return {"text/plain": told, "text/html": f'<div style="font-size:14px">{picture}{line}</div>'}
+
+
+_RAW: dict[str, Any] = {"raw": True, "display_id": True}
+
+
+def _how() -> str:
+    return say("请用 115 手机客户端扫码", "Scan it with the 115 app")

@@ -1,0 +1,307 @@
+"""What a panel shows, before it becomes HTML: rows, totals, order, pages, the curve of speed.
+
+Pure: no widget, no clock of its own.  Only what changed is looked at, so that a tick costs the same for ten uploads
+and for a thousand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ..models import Phase, Sample, UploadSession, UploadStatus
+from ..progress.rate import RateMeter
+from ..progress.snapshot import UploadProgress
+from ..store import LeaseOwner
+from .rows import GROUP_OF, Filter, Group, Row, session_row
+
+_RANK = {group: rank for rank, group in enumerate(Group)}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All rows but the sessions, in one line.
+
+    Attributes:
+        files: How many uploads.
+        size: Bytes of all of them.
+        uploaded: Bytes that are there, instant ones included.
+        counts: Uploads per group.
+        sizes: Uploaded bytes per group, the segments of the stacked bar; what is left is ``size - uploaded``.
+        speed: Bytes per second now, over all uploads.
+        hashing: Bytes per second of hashing now.
+        eta: Seconds left, or None while unknown.
+        elapsed: Seconds from the first upload's begin to now, or to the end of the last.
+    """
+
+    files: int
+    size: int
+    uploaded: int
+    counts: dict[Group, int]
+    sizes: dict[Group, int]
+    speed: float
+    hashing: float
+    eta: float | None
+    elapsed: float
+
+    @property
+    def percentage(self) -> float:
+        """0-100, by bytes; 100 only when every file is there, so by files where bytes cannot tell."""
+        by_bytes = min(100.0, 100.0 * self.uploaded / self.size) if self.size else 100.0
+        if by_bytes < 100.0 or not self.files:
+            return by_bytes if self.files else 0.0
+        return 100.0 * self.counts.get(Group.DONE, 0) / self.files
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens by itself and nothing waits for the user (but failures)."""
+        return has_ended(self.counts)
+
+
+def has_ended(counts: dict[Group, int]) -> bool:
+    """Whether nothing moves, waits or is paused.
+
+    Example:
+        >>> has_ended({Group.DONE: 2, Group.FAILED: 1}), has_ended({Group.PAUSED: 1})
+        (True, False)
+    """
+    return not any(counts.get(group) for group in (Group.ACTIVE, Group.WAITING, Group.PAUSED))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A window of rows.
+
+    Attributes:
+        rows: At most as many as were asked for.
+        number: Of this page, from 0.
+        pages: At least 1.
+        matching: Rows the filter lets through.
+    """
+
+    rows: tuple[Row, ...]
+    number: int
+    pages: int
+    matching: int
+
+
+class Curve:
+    """Speed over time in at most ``capacity`` points: when full, every other point goes and the step doubles.
+
+    Example:
+        >>> curve = Curve(capacity=4)
+        >>> for second in range(9): curve.add(float(second), second * 10.0)
+        >>> len(curve.points) <= 4, curve.points[-1]
+        (True, (8.0, 80.0))
+    """
+
+    def __init__(self, capacity: int = 120, step: float = 1.0) -> None:
+        self._capacity = capacity
+        self._step = step
+        self.points: list[tuple[float, float]] = []
+
+    def recall(self, samples: Iterable[Sample], shift: float) -> None:
+        """Take over what history has of an upload.
+
+        Args:
+            samples: Its curve, in epoch seconds.
+            shift: From epoch seconds to the board's clock.
+        """
+        for sample in samples:
+            if sample.phase is Phase.UPLOADING:
+                self.add(sample.time + shift, sample.speed_mbps * 1e6)
+
+    def add(self, now: float, speed: float) -> None:
+        """Note the speed; a point within the present step is left out."""
+        if self.points and now - self.points[-1][0] < self._step:
+            return
+        self.points.append((now, speed))
+        if len(self.points) > self._capacity:
+            self.points = self.points[::2]
+            self._step *= 2
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Running sums, so that totals cost nothing."""
+
+    count: Counter[Group] = field(default_factory=Counter)
+    uploaded: Counter[Group] = field(default_factory=Counter)
+    size: Counter[Group] = field(default_factory=Counter)
+
+    def add(self, shot: UploadProgress, sign: int) -> None:
+        group = GROUP_OF[shot.status]
+        self.count[group] += sign
+        self.uploaded[group] += sign * (shot.file_size if shot.status.is_success else shot.uploaded_bytes)
+        self.size[group] += sign * shot.file_size
+
+    def left(self) -> int:
+        """Bytes still to come; failed and cancelled files bring none."""
+        gone = (Group.FAILED, Group.CANCELLED)
+        return sum(self.size[group] - self.uploaded[group] for group in self.size if group not in gone)
+
+
+class Board:
+    """The panel's memory.
+
+    Args:
+        now: Seconds on a steady clock; every later call passes the same clock's time.
+
+    Example:
+        >>> board = Board(now=0.0)
+        >>> board.update([UploadProgress("a", "/a", "a", 10, UploadStatus.UPLOADING, uploaded_bytes=5)], now=1.0)
+        >>> board.totals(now=1.0, wall=0.0).percentage
+        50.0
+    """
+
+    def __init__(self, now: float) -> None:
+        self._jobs: dict[str, Row] = {}
+        self._sessions: dict[str, Row] = {}
+        self._active: dict[str, UploadProgress] = {}
+        self._tally = _Tally()
+        self._meter = RateMeter(now)
+        self._moved = 0
+        self._begun = math.inf
+        self._ended: float | None = None
+        self._keys: dict[tuple[Filter, bool], list[str]] = {}
+        self.curve = Curve()
+
+    def __len__(self) -> int:
+        return len(self._jobs) + len(self._sessions)
+
+    def __iter__(self) -> Iterator[Row]:
+        yield from self._jobs.values()
+        yield from self._free_sessions()
+
+    # -- taking in ---------------------------------------------------------------------------------------------
+
+    def update(self, changed: Iterable[UploadProgress], now: float) -> None:
+        """Take in what changed."""
+        for shot in changed:
+            old = self._jobs.get(shot.job_id)
+            if old is not None:
+                self._tally.add(old.shot, -1)
+            self._tally.add(shot, +1)
+            self._moved += _moved(old.shot if old else None, shot)
+            self._begun = min(self._begun, shot.created_at)
+            row = self._jobs[shot.job_id] = Row(shot.job_id, shot)
+            if shot.status.is_active:
+                self._active[shot.job_id] = shot
+            else:
+                self._active.pop(shot.job_id, None)
+            if old is None or old.group is not row.group or old.shot.session_id != shot.session_id:
+                self._keys.clear()
+        self._meter.add(now, self._moved)
+        if self._active:
+            self.curve.add(now, self.speed())
+
+    def set_sessions(self, sessions: Iterable[tuple[UploadSession, LeaseOwner | None]]) -> None:
+        """Take in the store's unfinished sessions."""
+        rows = {row.key: row for row in (session_row(session, owner) for session, owner in sessions)}
+        if rows != self._sessions:
+            self._sessions = rows
+            self._keys.clear()
+
+    def _free_sessions(self) -> list[Row]:
+        """Sessions that no job of this panel works, or has worked, on."""
+        if not self._sessions:
+            return []
+        shots = [row.shot for row in self._jobs.values() if not row.shot.status.is_success]
+        taken = {shot.session_id for shot in shots} | {(shot.file_path, shot.target_path) for shot in shots}
+        return [
+            row
+            for row in self._sessions.values()
+            if row.session is not None
+            and row.session.job_id not in self._jobs  # a finished job's row may be a moment old
+            and row.shot.session_id not in taken
+            and (row.shot.file_path, row.shot.target_path) not in taken
+        ]
+
+    # -- giving out --------------------------------------------------------------------------------------------
+
+    def get(self, key: str) -> Row | None:
+        """One row, or None."""
+        return self._jobs.get(key) or self._sessions.get(key)
+
+    def keys(self, *groups: Group) -> list[str]:
+        """The jobs of some groups, in the order they were begun."""
+        return [key for key, row in self._jobs.items() if row.group in groups]
+
+    def speed(self) -> float:
+        """Bytes per second now, over all uploads."""
+        return 1e6 * sum(s.speed_mbps for s in self._active.values() if s.status is UploadStatus.UPLOADING)
+
+    def totals(self, now: float, wall: float) -> Totals:
+        """Everything in one line.
+
+        Args:
+            now: Seconds on the board's steady clock.
+            wall: Epoch seconds.
+        """
+        tally, speed = self._tally, self.speed()
+        counts = {group: count for group, count in tally.count.items() if count}
+        return Totals(
+            files=len(self._jobs),
+            size=sum(tally.size.values()),
+            uploaded=sum(tally.uploaded.values()),
+            counts=counts,
+            sizes={group: size for group, size in tally.uploaded.items() if size},
+            speed=speed,
+            hashing=1e6 * sum(s.speed_mbps for s in self._active.values() if s.status is UploadStatus.HASHING),
+            eta=self._meter.eta(now, tally.left()) if speed > 0 else None,
+            elapsed=self._span(has_ended(counts), wall),
+        )
+
+    def _span(self, ended: bool, wall: float) -> float:
+        if not self._jobs:
+            return 0.0
+        if not ended:
+            self._ended = None
+            return max(0.0, wall - self._begun)
+        if self._ended is None:
+            # a panel made after the end knows only each upload's own seconds of work
+            last = max(row.shot.created_at + row.shot.elapsed_seconds for row in self._jobs.values())
+            self._ended = last if self._moved == 0 else wall
+        return max(0.0, self._ended - self._begun)
+
+    def count(self, which: Filter) -> int:
+        """How many rows a filter lets through."""
+        if Group.UNFINISHED in which.groups:
+            return len(self._ordered(which, ranked=False))
+        return sum(self._tally.count[group] for group in which.groups)
+
+    def page(self, which: Filter, number: int, size: int) -> Page:
+        """A window of rows: in the order they were begun where all fit, else what moves first.
+
+        Args:
+            which: The rows wanted.
+            number: Page, from 0; the nearest one that exists is given.
+            size: Rows per page.
+        """
+        keys = self._ordered(which, ranked=self.count(which) > size)
+        pages = max(1, math.ceil(len(keys) / size))
+        number = max(0, min(number, pages - 1))
+        rows = (self.get(key) for key in keys[number * size : (number + 1) * size])
+        return Page(tuple(row for row in rows if row is not None), number, pages, len(keys))
+
+    def _ordered(self, which: Filter, *, ranked: bool) -> list[str]:
+        """Keys of the rows let through; kept until a row comes, goes or changes its group."""
+        keys = self._keys.get((which, ranked))
+        if keys is None:
+            rows = [row for row in self if row.group in which.groups]
+            if ranked:
+                rows.sort(key=lambda row: _RANK[row.group])
+            keys = self._keys[which, ranked] = [row.key for row in rows]
+        return keys
+
+
+def _moved(old: UploadProgress | None, new: UploadProgress) -> int:
+    """Bytes that went over the wire between two snapshots: what an earlier run sent, or 115 had, is not speed."""
+    if new.status is UploadStatus.QUICK_SUCCESS:
+        return 0
+    before = old.uploaded_bytes if old is not None else new.uploaded_bytes
+    if old is not None and old.resumed_bytes != new.resumed_bytes:
+        before = max(before, new.resumed_bytes)
+    return max(0, new.uploaded_bytes - before)

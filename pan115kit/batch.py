@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._base.local_paths import local_path, size_or_zero
 from .errors import ConfigError, Pan115Error
 from .folders.plan import FolderPlan, PlannedFile, Skipped
-from .i18n import format_bytes, say
+from .i18n import both, format_bytes
 from .job import OnInterrupt, UploadJob
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
@@ -62,7 +62,7 @@ class BatchReport:
         return self.total == self.done + self.instant + self.failed + self.skipped
 
     def __str__(self) -> str:
-        return say(
+        return both(
             f"共 {self.total} 个：上传 {self.done}，秒传 {self.instant}，失败 {self.failed}，跳过 {self.skipped}"
             f"（{format_bytes(self.total_bytes)}，实际发送 {format_bytes(self.bytes_sent)}）",
             f"{self.total} files: {self.done} uploaded, {self.instant} instant, {self.failed} failed, "
@@ -150,7 +150,7 @@ class UploadBatch(Shown):
                 job.wait(left)
             except (Pan115Error, KeyboardInterrupt) as error:
                 if isinstance(error, KeyboardInterrupt):
-                    if on_interrupt == "leave":
+                    if on_interrupt == "stop":
                         self.leave()
                     raise
         return self.report()

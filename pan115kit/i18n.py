@@ -1,43 +1,114 @@
-"""Words and numbers for people: Chinese or English, bytes, speeds and times.
+"""The words people read: one catalogue a language, and numbers, sizes and times as that language writes them.
 
-Both languages stand side by side where they are used (``say("上传中", "Uploading")``), so neither can be forgotten.
+Every message, hint, status and label stands in ``pan115kit/locales/LANGUAGE.json`` under one key, which :func:`say`
+takes; the JavaScript of ``pan115kit/web`` reads the same files.  A further language is one further file: it is found by
+its name, and a test says which keys it lacks.
 
 Example:
+    >>> say("status.paused", lang="en"), say("status.paused", lang="zh")
+    ('Paused', '已暂停')
     >>> format_bytes(456_000_000), format_speed(2_500_000), format_duration(192, lang="zh")
     ('456 MB', '2.5 MB/s', '3分12秒')
 """
 
 from __future__ import annotations
 
+import functools
+import json
 import locale
 import math
 import os
+from collections.abc import Mapping
+from importlib import resources
 
-LANGUAGES = ("zh", "en")
+#: The language of whoever speaks none of the others; its catalogue names every key.
+FALLBACK = "en"
+
+
+@functools.cache
+def languages() -> tuple[str, ...]:
+    """The languages there are, by the name of their file.
+
+    Example:
+        >>> languages()
+        ('en', 'zh')
+    """
+    files = resources.files(__package__).joinpath("locales").iterdir()
+    return tuple(sorted(name.removesuffix(".json") for file in files if (name := file.name).endswith(".json")))
+
+
+@functools.cache
+def catalogue(lang: str) -> Mapping[str, str]:
+    """Every text of one language by its key.
+
+    Args:
+        lang: One of :func:`languages`.
+
+    Example:
+        >>> catalogue("zh")["status.success"]
+        '上传成功'
+    """
+    file = resources.files(__package__).joinpath("locales", f"{lang}.json")
+    texts: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return texts
 
 
 def language() -> str:
-    """``zh`` or ``en``: ``PAN115_LANG`` if set, else the locale.
+    """The user's language: ``PAN115_LANG`` if set, else the locale's, else English.
 
     Example:
-        >>> language() in LANGUAGES
+        >>> language() in languages()
         True
     """
     asked = os.environ.get("PAN115_LANG", "").strip().lower()
     if not asked:
         asked = next((os.environ[k] for k in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(k)), "")
         asked = (asked or locale.getlocale()[0] or "").lower()
-    return "zh" if asked.startswith(("zh", "chinese")) else "en"
+    return _language_of(asked)
 
 
-def say(zh: str, en: str) -> str:
-    """The text in the user's language.
+@functools.cache
+def _language_of(asked: str) -> str:
+    # Windows names a locale by its language's English name: "Chinese (Simplified)_China.936"
+    return next(
+        (lang for lang in languages() if asked.startswith((lang, catalogue(lang)["language.english_name"].lower()))),
+        FALLBACK,
+    )
+
+
+def say(key: str, /, *, lang: str | None = None, **values: object) -> str:
+    """The text of ``key`` in the user's language.
+
+    Args:
+        key: As in the catalogue, e.g. ``status.paused``.
+        lang: A certain language instead of the user's.
+        **values: What its ``{holes}`` are filled with.
+
+    Raises:
+        KeyError: No catalogue has this key, or a hole has no value: a mistake of ours that the tests find.
 
     Example:
-        >>> say("暂停", "Pause") in ("暂停", "Pause")
-        True
+        >>> say("duration.minutes", lang="en", minutes=3, seconds=12)
+        '3m 12s'
     """
+    texts = catalogue(lang or language())
+    text = texts[key] if key in texts else catalogue(FALLBACK)[key]
+    return text.format_map(values) if values else text
+
+
+def both(zh: str, en: str) -> str:
+    """Being replaced by :func:`say`."""
     return zh if language() == "zh" else en
+
+
+def has_text(key: str) -> bool:
+    """Whether the catalogues have ``key``: some texts are optional, as the advice for a kind of error.
+
+    Example:
+        >>> has_text("error.NetworkError.hint"), has_text("no such key")
+        (True, False)
+    """
+    return key in catalogue(FALLBACK)
 
 
 def format_bytes(size: float) -> str:
@@ -80,11 +151,10 @@ def format_duration(seconds: float | None, *, lang: str | None = None) -> str:
     """
     if seconds is None or not math.isfinite(seconds):
         return "—"
-    zh = (lang or language()) == "zh"
     whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     if hours:
-        return f"{hours}小时{minutes}分" if zh else f"{hours}h {minutes}m"
+        return say("duration.hours", lang=lang, hours=hours, minutes=minutes)
     if minutes:
-        return f"{minutes}分{rest}秒" if zh else f"{minutes}m {rest}s"
-    return f"{rest}秒" if zh else f"{rest}s"
+        return say("duration.minutes", lang=lang, minutes=minutes, seconds=rest)
+    return say("duration.seconds", lang=lang, seconds=rest)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ._base import event_loops
 from .errors import Pan115Error
-from .i18n import format_bytes, say
+from .i18n import both, format_bytes
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
 from .progress.snapshot import UploadProgress
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from .notebook.panel import Panel
 
-OnInterrupt = Literal["detach", "leave"]
+OnInterrupt = Literal["detach", "stop"]
 
 _UNSUCCESSFUL = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.PAUSED)
 
 
 def _goes_on() -> str:
-    return say(
+    return both(
         "已停止等待；上传仍在后台继续（job.cancel() 可取消）。",
         "Stopped waiting; the upload goes on in the background (job.cancel() stops it).",
     )
@@ -103,7 +103,7 @@ class UploadJob(Shown):
         return UploadResult(
             success=False,
             status=shot.status if shot.status in _UNSUCCESSFUL else UploadStatus.FAILED,
-            message=error.zh,
+            message=error.kind(),
             file_name=shot.file_name,
             file_size=shot.file_size,
             sha1=self._job.upload.sha1,
@@ -114,7 +114,7 @@ class UploadJob(Shown):
             resumed=self._job.upload.tally.resumed,
             retries=self._job.upload.tally.retries,
             elapsed_seconds=shot.elapsed_seconds,
-            error_message=error.told,
+            error_message=str(error),
         )
 
     def wait(self, timeout: float | None = None, *, on_interrupt: OnInterrupt = "detach") -> UploadResult:
@@ -136,7 +136,7 @@ class UploadJob(Shown):
                 return _goes_on()
             self._queue.leave(self.job_id)
             concurrent.futures.wait([self._job.future], timeout=5)
-            return say(
+            return both(
                 f"已停止；{self.progress.file_name} 的会话已保留，再次上传将从断点继续。",
                 f"Stopped; the session of {self.progress.file_name} is kept: upload it again to go on from there.",
             )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from .i18n import language
+from .i18n import say
 
 
 class UploadStatus(StrEnum):
@@ -51,8 +51,7 @@ class UploadStatus(StrEnum):
     @property
     def label(self) -> str:
         """The badge's word in the user's language, as in the specification."""
-        zh, en = _LABELS[self]
-        return zh if language() == "zh" else en
+        return say(f"status.{self}")
 
     @property
     def icon(self) -> str:
@@ -61,17 +60,6 @@ class UploadStatus(StrEnum):
 
 
 _FINAL = frozenset({UploadStatus.QUICK_SUCCESS, UploadStatus.SUCCESS, UploadStatus.FAILED, UploadStatus.CANCELLED})
-_LABELS = {
-    UploadStatus.PENDING: ("待上传", "Waiting"),
-    UploadStatus.HASHING: ("计算哈希", "Hashing"),
-    UploadStatus.CHECKING: ("检查秒传", "Checking"),
-    UploadStatus.QUICK_SUCCESS: ("秒传成功", "Instant"),
-    UploadStatus.UPLOADING: ("上传中", "Uploading"),
-    UploadStatus.PAUSED: ("已暂停", "Paused"),
-    UploadStatus.SUCCESS: ("上传成功", "Uploaded"),
-    UploadStatus.FAILED: ("上传失败", "Failed"),
-    UploadStatus.CANCELLED: ("已取消", "Cancelled"),
-}
 _ICONS = {UploadStatus.QUICK_SUCCESS: "⚡", UploadStatus.SUCCESS: "✅", UploadStatus.FAILED: "❌"}
 
 

@@ -1,8 +1,8 @@
 """The engine's loop on its own thread, and how sync callers and other loops reach it.
 
 A notebook's kernel has its own event loop, and a busy cell blocks it.  Uploads must go on all the same, so the kit
-runs on two daemon threads of its own: ``engine()`` moves bytes, ``faces()`` paints panels and runs callbacks, so that
-a slow callback never slows an upload.  Nothing here patches anybody's loop.
+runs on two daemon threads of its own: ``engine()`` moves bytes, ``ui_loop()`` paints panels and runs callbacks, so
+that a slow callback never slows an upload.  Nothing here patches anybody's loop.
 """
 
 from __future__ import annotations
@@ -152,14 +152,14 @@ def engine() -> LoopThread:
     return _thread("pan115-engine")
 
 
-def faces() -> LoopThread:
+def ui_loop() -> LoopThread:
     """The loop that paints panels and bars and runs users' callbacks.
 
     Example:
-        >>> faces() is not engine()
+        >>> ui_loop() is not engine()
         True
     """
-    return _thread("pan115-faces")
+    return _thread("pan115-ui")
 
 
 _at_exit: list[Callable[[], None]] = []
@@ -180,7 +180,7 @@ def shutdown() -> None:
     """Stop both loops (tests, interpreter exit); the next use starts new ones."""
     while _at_exit:
         _at_exit.pop()()
-    for name in ("pan115-engine", "pan115-faces"):
+    for name in ("pan115-engine", "pan115-ui"):
         with _threads_lock:
             found = _threads.pop(name, None)
         if found is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import ConfigError, FileNameError
-from ..i18n import say
+from ..i18n import both
 
 
 def local_path(path: object) -> str:
@@ -26,11 +26,11 @@ def local_path(path: object) -> str:
     if not isinstance(path, str | bytes | os.PathLike):
         raise ConfigError(
             f"a local path must be a text or a Path, not {path!r}",
-            hint=say("请给出一个文件或文件夹", "name one file or folder"),
+            hint=both("请给出一个文件或文件夹", "name one file or folder"),
         )
     text = os.fsdecode(path)
     if not text:
-        raise FileNameError("the path is empty", hint=say("请给出一个文件或文件夹", "name one file or folder"))
+        raise FileNameError("the path is empty", hint=both("请给出一个文件或文件夹", "name one file or folder"))
     if text.startswith("~") and not os.path.lexists(text):
         text = os.path.expanduser(text)
     return os.path.abspath(text)

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable
 from typing import TextIO, TypeVar
 
-from ..i18n import say
+from ..i18n import both
 
 _Answer = TypeVar("_Answer")
 
 
-class Outlet:
+class SafeStream:
     """A text stream that may be written to whatever becomes of it.
 
     Once it cannot be written (its reader has gone, the disk is full, it is closed or was never there), nothing is
@@ -30,7 +30,7 @@ class Outlet:
     Example:
         >>> closed = io.StringIO()
         >>> closed.close()
-        >>> Outlet(closed).write("50 %"), Outlet(None).isatty()
+        >>> SafeStream(closed).write("50 %"), SafeStream(None).isatty()
         (0, False)
     """
 
@@ -84,7 +84,7 @@ class OutputError(Exception):
     """Stdout cannot be written.
 
     Example:
-        >>> OutputError(OSError(28, "No space left on device")).told in (
+        >>> OutputError(OSError(28, "No space left on device")).user_message in (
         ...     "输出无法写入：No space left on device",
         ...     "error: the output cannot be written: No space left on device",
         ... )
@@ -96,12 +96,12 @@ class OutputError(Exception):
         self._error = error
 
     @property
-    def told(self) -> str:
+    def user_message(self) -> str:
         """One line for people; empty where the reader (``head``, ``less``) has seen enough, which is no mistake."""
         if isinstance(self._error, BrokenPipeError):
             return ""
         why = getattr(self._error, "strerror", None) or str(self._error)
-        return say(f"输出无法写入：{why}", f"error: the output cannot be written: {why}")
+        return both(f"输出无法写入：{why}", f"error: the output cannot be written: {why}")
 
 
 def prepare() -> None:
@@ -118,25 +118,25 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def aside(text: str) -> None:
+def print_err(text: str) -> None:
     """A line on stderr, which is not worth an error where it cannot be written.
 
     Example:
-        >>> aside("skipped a.tmp")      # doctest: +SKIP
+        >>> print_err("skipped a.tmp")      # doctest: +SKIP
     """
-    stderr = Outlet(sys.stderr)
+    stderr = SafeStream(sys.stderr)
     stderr.write(f"{text}\n")
     stderr.flush()
 
 
-def out(text: str) -> None:
+def print_out(text: str) -> None:
     """A line on stdout, at once: another program may be reading.
 
     Raises:
         OutputError: It cannot be written.
 
     Example:
-        >>> out("one line")
+        >>> print_out("one line")
         one line
     """
     try:

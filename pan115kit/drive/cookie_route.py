@@ -18,7 +18,7 @@ from ..errors import (
     Pan115Error,
     TargetError,
 )
-from ..i18n import say
+from ..i18n import both
 from ..models import OssToken, UploadTicket
 from .cipher import ClientCipher, make_signature, make_token
 from .error_codes import as_int, error_for, read_object
@@ -26,7 +26,7 @@ from .http_client import ApiClient
 from .interface import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
 from .responses import id_text, read_ticket, read_token
 from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo, check_size
-from .secret import Quiet
+from .secret import RedactedDict
 
 _NEEDED = ("UID", "CID", "SEID")
 _KNOWN = (*_NEEDED, "KID")
@@ -111,7 +111,7 @@ class CookieDrive(RouteDrive):
         except ClientOutdatedError as error:
             if not await self._adopt_newest_version(used):
                 if self._at != Endpoints():  # what cannot be decrypted looks like an old client to the server
-                    error.hint = say(
+                    error.hint = both(
                         "连接沙箱时，请把 PAN115_ECDH_PUBLIC_KEY 设为它打印的 ecdh_public_key",
                         f"{error.hint}; a sandbox wants PAN115_ECDH_PUBLIC_KEY, the ecdh_public_key that it prints",
                     )
@@ -277,7 +277,7 @@ class CookieDrive(RouteDrive):
         return f"Mozilla/5.0 115Browser/{self._app_version}"
 
     def _headers(self, content_type: str = "") -> dict[str, str]:
-        headers = Quiet({"Cookie": self._cookie, "User-Agent": self._user_agent})
+        headers = RedactedDict({"Cookie": self._cookie, "User-Agent": self._user_agent})
         if content_type:
             headers["Content-Type"] = content_type
         return headers

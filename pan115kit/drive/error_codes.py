@@ -20,7 +20,7 @@ from ..errors import (
     TargetError,
     VerificationError,
 )
-from .secret import Quiet
+from .secret import RedactedDict
 
 Route = Literal["cookie", "open"]
 
@@ -299,7 +299,7 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise DriveProtocolError("115's answer is cut off or no JSON", hint="the connection may be bad; try again")
     if not isinstance(reply, dict):
         raise DriveProtocolError("115's answer is no JSON object", hint="try again")
-    return Quiet(reply)
+    return RedactedDict(reply)
 
 
 def check_reply(reply: Mapping[str, Any], *, route: Route = "cookie") -> None:

@@ -94,10 +94,10 @@ class Breaker:
 
     Example:
         >>> breaker = Breaker()
-        >>> breaker.trip(AccountBlockedError("blocked", code=911), now=0.0)
+        >>> breaker.trip(AccountBlockedError("blocked", hint="wait", code=911), now=0.0)
         >>> breaker.check(now=599.0)
         Traceback (most recent call last):
-        pan115kit.errors.AccountBlockedError: blocked (code 911)
+        pan115kit.errors.AccountBlockedError: blocked: wait (code 911)
         >>> breaker.check(now=600.0)
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from ..errors import FileNameError, TargetError
-from ..i18n import say
+from ..i18n import both
 
 #: A folder on the drive as people write it.
 DrivePath = str | PurePosixPath
@@ -43,9 +43,10 @@ def shorten_file_name(name: str) -> str:
     """
     size = len(_utf8(name))
     if not name or name in (".", ".."):
-        raise FileNameError("the file name is empty", hint=say("请给文件起个名字", "give the file a name"))
+        raise FileNameError("the file name is empty", hint=both("请给文件起个名字", "give the file a name"))
     if "/" in name or "\0" in name:
-        raise FileNameError(f"the file name {name!r} has a slash or NUL", hint=say("请重命名文件", "rename the file"))
+        hint = both("请重命名文件", "rename the file")
+        raise FileNameError(f"the file name {name!r} has a slash or NUL", hint=hint)
     if size <= MAX_FILE_NAME_BYTES:
         return name
     stem, extension = _split(name)
@@ -74,7 +75,7 @@ def check_folder_path(path: DrivePath) -> str:
     if not isinstance(path, DrivePath):
         raise TargetError(
             f"the target must be a folder's path, not {path!r}",
-            hint=say("例如 '/影视'，根目录是 '/'", "e.g. '/影视', or '/' for the root"),
+            hint=both("例如 '/影视'，根目录是 '/'", "e.g. '/影视', or '/' for the root"),
         )
     path = str(path)
     _utf8(path)
@@ -84,7 +85,7 @@ def check_folder_path(path: DrivePath) -> str:
     if len(names) > MAX_FOLDER_LEVELS:
         raise TargetError(
             f"the target has {len(names)} levels",
-            hint=say(
+            hint=both(
                 f"115 的文件夹最多 {MAX_FOLDER_LEVELS} 层", f"115 nests folders at most {MAX_FOLDER_LEVELS} deep"
             ),
         )
@@ -108,7 +109,7 @@ def check_folder_id(folder_id: object) -> str:
     if text and not (text.isascii() and text.isdigit()):
         raise TargetError(
             f"{folder_id!r} is not a folder's id",
-            hint=say("即 115 文件夹地址中的 cid", "it is the cid in the folder's address on 115"),
+            hint=both("即 115 文件夹地址中的 cid", "it is the cid in the folder's address on 115"),
         )
     return text
 
@@ -128,21 +129,21 @@ def _check_folder_name(name: str) -> None:
     if bad:
         raise TargetError(
             f"the folder name {name!r} has a {bad}",
-            hint=say('115 的文件夹名不能含 " < >', '115 refuses " < > in folder names'),
+            hint=both('115 的文件夹名不能含 " < >', '115 refuses " < > in folder names'),
         )
     if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in name):
         raise FileNameError(
-            f"the folder name {name!r} has a control character", hint=say("请换个名字", "use another name")
+            f"the folder name {name!r} has a control character", hint=both("请换个名字", "use another name")
         )
     if name in (".", "..") or not name.strip():
         raise TargetError(
             f"{name!r} is not a folder name",
-            hint=say("请写出从根目录开始的完整路径", "give the whole path from the drive's root"),
+            hint=both("请写出从根目录开始的完整路径", "give the whole path from the drive's root"),
         )
     if len(name) > MAX_FOLDER_NAME_CHARACTERS:
         raise TargetError(
             f"a folder name has {len(name)} characters",
-            hint=say(
+            hint=both(
                 f"115 最多允许 {MAX_FOLDER_NAME_CHARACTERS} 个字符", f"115 takes at most {MAX_FOLDER_NAME_CHARACTERS}"
             ),
         )
@@ -152,7 +153,7 @@ def _utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise FileNameError(f"the name {text!r} is not valid Unicode", hint=say("请重命名", "rename it")) from None
+        raise FileNameError(f"the name {text!r} is not valid Unicode", hint=both("请重命名", "rename it")) from None
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from .http_client import ApiClient
 from .interface import Account, FileClaim, RemoteFile, SignedRange
 from .responses import id_text, one_object, read_ticket, read_token
 from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo
-from .secret import Quiet, Secret
+from .secret import RedactedDict, Secret
 
 _USER_AGENT = "Mozilla/5.0 pan115kit"
 _NO_ENTRY = (430004, 20018, 20013, 20009, 10014)
@@ -189,7 +189,7 @@ class OpenDrive(RouteDrive):
         params: Mapping[str, str | int] | None,
         form: Mapping[str, str | int] | None,
     ) -> dict[str, Any]:
-        headers = Quiet({"Authorization": f"Bearer {token.reveal()}", "User-Agent": _USER_AGENT})
+        headers = RedactedDict({"Authorization": f"Bearer {token.reveal()}", "User-Agent": _USER_AGENT})
         return await self._api.once(method, self._at.pro + path, params=params, form=form, headers=headers)
 
 

@@ -39,16 +39,16 @@ class Secret:
         return "<secret>"
 
 
-class Quiet(dict[str, V]):
+class RedactedDict(dict[str, V]):
     """A dict, e.g. of headers, whose repr tells only its keys.
 
     Example:
-        >>> Quiet({"Cookie": "abc"})
-        <Quiet Cookie>
+        >>> RedactedDict({"Cookie": "abc"})
+        <RedactedDict Cookie>
     """
 
     def __repr__(self) -> str:
-        return f"<Quiet {', '.join(self)}>"
+        return f"<RedactedDict {', '.join(self)}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, NoReturn
 from .. import __version__
 from .._base import safe_output
 from .._base.local_paths import local_path
-from .._base.safe_output import aside, out
+from .._base.safe_output import print_err, print_out
 from ..client import Pan115Client
 from ..config import UploadConfig, state_directory
 from ..drive.auth.credentials_file import CredentialStore
 from ..errors import ConfigError, CredentialsError, Pan115Error
 from ..folders.plan import Skipped
-from ..i18n import format_bytes, format_duration, format_speed, say
+from ..i18n import both, format_bytes, format_duration, format_speed, say
 from ..job import UploadJob
 from ..models import UploadResult
 from .listing import history_command, sessions_command, state_dir_option
@@ -59,18 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say_error(error)
         code = USAGE if isinstance(error, CredentialsError) else FAILED
     except KeyboardInterrupt as error:
-        aside(f"\n{error}" if str(error) else "")
+        print_err(f"\n{error}" if str(error) else "")
         code = INTERRUPTED
     lost = safe_output.finish() or lost
-    if lost is not None and lost.told:
-        aside(lost.told)
+    if lost is not None and lost.user_message:
+        print_err(lost.user_message)
     return code if lost is None else code or FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pan115kit",
-        description=say(
+        description=both(
             "把文件上传到 115 网盘：秒传、断点续传、实时进度。",
             "Upload files to the 115 cloud drive: instant upload, resume, live progress.",
         ),
@@ -90,36 +90,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _upload_command(commands: Commands) -> None:
-    parser = commands.add_parser("upload", help=say("上传文件或文件夹", "upload files or folders"))
-    parser.add_argument("paths", nargs="+", metavar="PATH", help=say("文件或文件夹", "files and folders"))
-    parser.add_argument("--to", default="/", metavar="DIR", help=say("网盘目标目录", "folder on the drive"))
+    parser = commands.add_parser("upload", help=both("上传文件或文件夹", "upload files or folders"))
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=both("文件或文件夹", "files and folders"))
+    parser.add_argument("--to", default="/", metavar="DIR", help=both("网盘目标目录", "folder on the drive"))
     parser.add_argument(
         "--json",
         action="store_true",
-        help=say("每个文件输出一行 JSON", "one JSON object per finished file on stdout"),
+        help=both("每个文件输出一行 JSON", "one JSON object per finished file on stdout"),
     )
-    parser.add_argument("--no-progress", action="store_true", help=say("不显示进度条", "no bars on stderr"))
+    parser.add_argument("--no-progress", action="store_true", help=both("不显示进度条", "no bars on stderr"))
     parser.add_argument(
         "--skip-existing",
         action="store_true",
-        help=say("跳过已存在的同名同内容文件", "skip files that are there already"),
+        help=both("跳过已存在的同名同内容文件", "skip files that are there already"),
     )
     parser.add_argument(
         "--part-size",
         type=int,
         metavar="BYTES",
-        help=say("分片大小", "bytes of a part (default 10 MiB, grown if needed)"),
+        help=both("分片大小", "bytes of a part (default 10 MiB, grown if needed)"),
     )
     parser.add_argument(
         "--threshold",
         type=int,
         metavar="BYTES",
         dest="multipart_threshold",
-        help=say("从多大起分片上传", "from how many bytes on a file goes in parts and can resume (default 100 MiB)"),
+        help=both("从多大起分片上传", "from how many bytes on a file goes in parts and can resume (default 100 MiB)"),
     )
-    parser.add_argument("--files", type=int, metavar="N", help=say("同时上传的文件数", "files at once (default 3)"))
+    parser.add_argument("--files", type=int, metavar="N", help=both("同时上传的文件数", "files at once (default 3)"))
     parser.add_argument(
-        "--limit", type=int, metavar="BYTES_PER_S", help=say("总限速", "limit of all uploads together")
+        "--limit", type=int, metavar="BYTES_PER_S", help=both("总限速", "limit of all uploads together")
     )
     state_dir_option(parser)
     parser.set_defaults(run=_upload)
@@ -136,16 +136,16 @@ def _upload(options: argparse.Namespace) -> int:
     with _stoppable(), _client(options, config) as client:
         jobs, left_out = _submit(client, options)
         for left in left_out:
-            aside(say(f"跳过 {left.file_path}：{left.reason}", f"skipped {left.file_path}: {left.reason}"))
+            print_err(both(f"跳过 {left.file_path}：{left.reason}", f"skipped {left.file_path}: {left.reason}"))
         if not jobs and not left_out:
-            aside(say("没有要上传的文件", "nothing to upload"))
+            print_err(both("没有要上传的文件", "nothing to upload"))
         bars = "none" if options.no_progress else "tqdm"
         try:
             with client.show(bars, jobs):
                 good = _follow(client, jobs, as_json=options.json)
         except KeyboardInterrupt:
             client.close()
-            kept = say(
+            kept = both(
                 "已停止，会话已保留；再次运行将从断点继续。", "Stopped; sessions are kept: run it again to go on."
             )
             raise KeyboardInterrupt(kept) from None
@@ -192,17 +192,17 @@ def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bo
 
 def _tell(result: UploadResult, *, as_json: bool) -> None:
     if as_json:
-        out(json.dumps(result.to_dict(), ensure_ascii=True))
+        print_out(json.dumps(result.to_dict(), ensure_ascii=True))
         return
     mark = result.status.icon or ("✅" if result.success else "❌")
     line = f"{mark} {result.file_name}  {result.status.label}"
     if not result.success:
-        aside(f"{line}  {result.error_message}")
+        print_err(f"{line}  {result.error_message}")
         return
     line += f"  {format_bytes(result.file_size)}  {format_duration(result.elapsed_seconds)}"
     if result.bytes_sent and result.elapsed_seconds:
         line += f"  {format_speed(result.bytes_sent / result.elapsed_seconds)}"
-    out(f"{line}  {say('文件ID', 'file id')}: {result.file_id}")
+    print_out(f"{line}  {both('文件ID', 'file id')}: {result.file_id}")
 
 
 @contextlib.contextmanager
@@ -244,12 +244,12 @@ def _places(directory: Path) -> Iterator[CredentialStore]:
 
 
 def _login_command(commands: Commands) -> None:
-    parser = commands.add_parser("login", help=say("扫码登录", "log in with a QR code"))
+    parser = commands.add_parser("login", help=both("扫码登录", "log in with a QR code"))
     parser.add_argument("--route", choices=("cookie", "open"), default="cookie")
-    parser.add_argument("--app", default=None, help=say("设备类型（cookie）", "device type (cookie route)"))
-    parser.add_argument("--client-id", default=None, help=say("开放平台应用 ID", "app id of the open platform"))
+    parser.add_argument("--app", default=None, help=both("设备类型（cookie）", "device type (cookie route)"))
+    parser.add_argument("--client-id", default=None, help=both("开放平台应用 ID", "app id of the open platform"))
     parser.add_argument(
-        "--save", choices=("file", "keyring"), help=say("保存凭证", "keep the credentials (0600 file or keyring)")
+        "--save", choices=("file", "keyring"), help=both("保存凭证", "keep the credentials (0600 file or keyring)")
     )
     state_dir_option(parser)
     parser.set_defaults(run=_login)
@@ -269,20 +269,22 @@ def _login(options: argparse.Namespace) -> int:
 
 
 def _serve_command(commands: Commands) -> None:
-    parser = commands.add_parser("serve", help=say("REST、WebSocket 与网页", "REST, WebSocket and a live page"))
+    parser = commands.add_parser("serve", help=both("REST、WebSocket 与网页", "REST, WebSocket and a live page"))
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8115)
     parser.add_argument(
-        "--json", action="store_true", help=say("打印一行 {url, token}", "print one line {url, token}")
+        "--json", action="store_true", help=both("打印一行 {url, token}", "print one line {url, token}")
     )
     parser.add_argument(
         "--root",
         action="append",
         default=[],
         metavar="DIR",
-        help=say("允许上传的本地目录", "local folder that may be uploaded from; repeatable"),
+        help=both("允许上传的本地目录", "local folder that may be uploaded from; repeatable"),
     )
-    parser.add_argument("--allow-remote", action="store_true", help=say("允许非本机访问", "bind beyond this machine"))
+    parser.add_argument(
+        "--allow-remote", action="store_true", help=both("允许非本机访问", "bind beyond this machine")
+    )
     state_dir_option(parser)
     parser.set_defaults(run=_serve)
 
@@ -307,7 +309,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _demo_command(commands: Commands) -> None:
-    parser = commands.add_parser("demo", help=say("本地演示（无需账号）", "the whole story on a local sandbox"))
+    parser = commands.add_parser("demo", help=both("本地演示（无需账号）", "the whole story on a local sandbox"))
     parser.add_argument("--file", metavar="PATH")
     parser.set_defaults(run=_demo)
 
@@ -319,4 +321,4 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _say_error(error: Pan115Error) -> None:
-    aside(say(error.told, f"error: {error}"))
+    print_err(say("cli.error", error=error))

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from .._base.local_paths import local_path
-from .._base.safe_output import Outlet, aside, out
+from .._base.safe_output import SafeStream, print_err, print_out
 from ..config import KIB, MIB, Endpoints, UploadConfig
 from ..drive import make_drive
 from ..drive.interface import RemoteFile
 from ..errors import Pan115Error
-from ..i18n import format_bytes, say
+from ..i18n import both, format_bytes
 from ..models import UploadSession
 from ..presentation.dataframes import history_frame, sessions_frame
 from ..store import open_store
@@ -70,33 +70,31 @@ def run(file: str | None = None) -> int:
         path = _given(file) if file else _make_file(stage.directory)
         size = path.stat().st_size
         stage.environment.update(_part_settings(size))
-        _title(
-            say(f"1  上传 {path.name}（{format_bytes(size)}），约 40% 处 kill -9", "1  upload, kill -9 at about 40 %")
-        )
+        _title(both(f"1  上传 {path.name}（{format_bytes(size)}），约 40% 处 kill -9", "1  upload, kill -9 at 40 %"))
         killed = _upload_and_kill(stage, path)
         _note(
-            say(
+            both(
                 f"进程已被 SIGKILL。磁盘上的会话：{len(killed.uploaded_parts)}/{killed.total_parts} 个分片已确认",
                 f"killed; on disk: {len(killed.uploaded_parts)} of {killed.total_parts} parts acknowledged",
             )
         )
-        _title(say("2  另一个进程从断点继续", "2  another process goes on from there"))
+        _title(both("2  另一个进程从断点继续", "2  another process goes on from there"))
         second = _upload(stage, path)
         _expect(second["success"] and second["resumed"], f"the second run did not resume: {second['error_message']}")
         _note(
-            say(
+            both(
                 f"第二个进程只发送了 {format_bytes(second['bytes_sent'])} / {format_bytes(size)}",
                 f"the second process sent {format_bytes(second['bytes_sent'])} of {format_bytes(size)}",
             )
         )
-        _title(say("3  校验：沙箱存储的 sha1", "3  verify: the sha1 the sandbox has stored"))
+        _title(both("3  校验：沙箱存储的 sha1", "3  verify: the sha1 the sandbox has stored"))
         _verify(stage, path, second)
-        _title(say("4  再传一次：秒传", "4  the same file again: instant"))
+        _title(both("4  再传一次：秒传", "4  the same file again: instant"))
         third = _upload(stage, path, "/demo/again")
         _expect(third["quick_upload"] and third["bytes_sent"] == 0, "the same file again was not instant")
-        _note(say("秒传成功，发送了 0 字节", "instant: 0 bytes sent"))
+        _note(both("秒传成功，发送了 0 字节", "instant: 0 bytes sent"))
         _tables(stage)
-    _title(say("演示完成 ✅", "demo complete ✅"))
+    _title(both("演示完成 ✅", "demo complete ✅"))
     return 0
 
 
@@ -127,7 +125,7 @@ def _stage(directory: Path) -> Iterator[Stage]:
             "PAN115_API_RATE": "0",
         }
         _note(
-            say(
+            both(
                 f"本地沙箱（无需账号），它看到的一切：{told['endpoint']}/sandbox/",
                 f"a local 115, no account needed; all it sees: {told['endpoint']}/sandbox/",
             )
@@ -175,7 +173,7 @@ def _upload_and_kill(stage: Stage, path: Path) -> UploadSession:
                 break
             time.sleep(0.02)  # a person watches meanwhile; nothing is synchronised by this
         code = child.wait()
-        aside("")
+        print_err("")
         _expect(code == -signal.SIGKILL, TOO_FAST)
         return store.sessions.list()[0]
     finally:
@@ -196,8 +194,8 @@ def _verify(stage: Stage, path: Path, result: dict[str, Any]) -> None:
         ours = hashlib.file_digest(file, "sha1").hexdigest().upper()
     stored = asyncio.run(_stored(stage, ours, path.stat().st_size))
     _expect(any(there.file_id == result["file_id"] for there in stored), "the sandbox does not list the file")
-    _note(f"{say('本地', 'local')}  {ours}")
-    _note(f"{say('沙箱', 'stored')} {stored[0].sha1}  ✅")
+    _note(f"{both('本地', 'local')}  {ours}")
+    _note(f"{both('沙箱', 'stored')} {stored[0].sha1}  ✅")
 
 
 async def _stored(stage: Stage, sha1: str, size: int) -> list[RemoteFile]:
@@ -221,10 +219,10 @@ def _tables(stage: Stage) -> None:
         sessions, history = sessions_frame(store.sessions.list()), history_frame(store.history.list())
     finally:
         store.close()
-    _title(say("5  会话（空：没有未完成的上传）与历史", "5  sessions (none: nothing is unfinished) and history"))
-    out(f"sessions(): {len(sessions)} rows\n")
+    _title(both("5  会话（空：没有未完成的上传）与历史", "5  sessions (none: nothing is unfinished) and history"))
+    print_out(f"sessions(): {len(sessions)} rows\n")
     columns = ["file_name", "status", "quick_upload", "resumed", "bytes_sent", "elapsed_seconds", "mean_speed_mbps"]
-    out(history[columns].to_string(index=False))
+    print_out(history[columns].to_string(index=False))
 
 
 def _expect(holds: bool, otherwise: str) -> None:
@@ -233,8 +231,8 @@ def _expect(holds: bool, otherwise: str) -> None:
 
 
 def _title(text: str) -> None:
-    out(f"\n\033[1m{text}\033[0m" if Outlet(sys.stdout).isatty() else f"\n== {text}")
+    print_out(f"\n\033[1m{text}\033[0m" if SafeStream(sys.stdout).isatty() else f"\n== {text}")
 
 
 def _note(text: str) -> None:
-    out(f"   {text}")
+    print_out(f"   {text}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..batch import BatchReport
 from ..client import Pan115Client
 from ..errors import ConfigError, CredentialsError
-from ..i18n import say
+from ..i18n import both
 from ..job import UploadJob
 from ..models import UploadResult
 
@@ -127,7 +127,7 @@ class Magics:
         options = Options(line)
         paths = [*options.paths, *_lines(cell or "")]
         if not paths:
-            raise ConfigError(say("没有要上传的文件", "nothing to upload"), hint=_USAGE)
+            raise ConfigError(both("没有要上传的文件", "nothing to upload"), hint=_USAGE)
         client = find_client(self._shell.user_ns, options.client)
         files = [file for path in paths for file in _expand(path)]
         if len(files) == 1 and cell is None and not os.path.isdir(files[0]):
@@ -141,7 +141,7 @@ class Magics:
         if options.background:
             return batch
         with client.show("auto", batch.jobs):
-            return batch.wait(on_interrupt="leave")
+            return batch.wait(on_interrupt="stop")
 
     def uploads(self, line: str = "") -> Any:
         """The live panel of all uploads; in a terminal, a line for each."""

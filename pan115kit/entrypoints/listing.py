@@ -8,8 +8,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
-from .._base.safe_output import out
-from ..i18n import say
+from .._base.safe_output import print_out
+from ..i18n import both
 from ..models import HistoryEntry, iso_utc
 from ..store import open_store
 from ..store.resume_manager import UploadResumeManager
@@ -24,27 +24,27 @@ def state_dir_option(parser: argparse.ArgumentParser, *, default: str | None = N
         "--state-dir",
         metavar="DIR",
         default=default,
-        help=say("会话与历史的目录", "where sessions and history live (PAN115_STATE_DIR)"),
+        help=both("会话与历史的目录", "where sessions and history live (PAN115_STATE_DIR)"),
     )
 
 
 def sessions_command(commands: Commands) -> None:
     """``pan115kit sessions`` and ``sessions clean``."""
-    parser = commands.add_parser("sessions", help=say("未完成的上传", "unfinished uploads"))
+    parser = commands.add_parser("sessions", help=both("未完成的上传", "unfinished uploads"))
     parser.add_argument("--json", action="store_true")
     state_dir_option(parser)
     parser.set_defaults(run=_sessions)
     actions = parser.add_subparsers(metavar="ACTION")
-    clean = actions.add_parser("clean", help=say("清理过期会话", "give up old sessions"))
+    clean = actions.add_parser("clean", help=both("清理过期会话", "give up old sessions"))
     clean.add_argument(
-        "--days", type=float, default=7.0, help=say("多少天未更新（默认 7）", "untouched for so long (default 7)")
+        "--days", type=float, default=7.0, help=both("多少天未更新（默认 7）", "untouched for so long (default 7)")
     )
     # no defaults of its own: they would overwrite what was said before the word clean
     clean.add_argument(
         "--json",
         action="store_true",
         default=argparse.SUPPRESS,
-        help=say("输出一行 JSON", "print one line {removed}"),
+        help=both("输出一行 JSON", "print one line {removed}"),
     )
     state_dir_option(clean, default=argparse.SUPPRESS)
     clean.set_defaults(run=_clean)
@@ -55,13 +55,13 @@ def _sessions(options: argparse.Namespace) -> int:
         rows = store.sessions.list()
     if options.json:
         for row in rows:
-            out(json.dumps(row.to_dict(), ensure_ascii=True))
+            print_out(json.dumps(row.to_dict(), ensure_ascii=True))
         return 0
     from ..presentation.dataframes import sessions_frame  # pandas takes a second to import
 
     frame = sessions_frame(rows)
     columns = ["file_name", "target_path", "status", "progress", "uploaded_parts", "total_parts", "updated_at"]
-    out(frame[columns].to_string(index=False) if rows else say("没有未完成的上传", "no unfinished uploads"))
+    print_out(frame[columns].to_string(index=False) if rows else both("没有未完成的上传", "no unfinished uploads"))
     return 0
 
 
@@ -69,10 +69,10 @@ def _clean(options: argparse.Namespace) -> int:
     with open_store(options.state_dir) as store:
         removed = asyncio.run(UploadResumeManager.of(store).clean_expired_sessions(options.days))
     if options.json:
-        out(json.dumps({"removed": removed}))
+        print_out(json.dumps({"removed": removed}))
         return 0
-    out(
-        say(
+    print_out(
+        both(
             f"已清理 {removed} 个超过 {options.days:g} 天未更新的会话",
             f"gave up {removed} sessions untouched for {options.days:g} days",
         )
@@ -82,10 +82,10 @@ def _clean(options: argparse.Namespace) -> int:
 
 def history_command(commands: Commands) -> None:
     """``pan115kit history``."""
-    parser = commands.add_parser("history", help=say("上传历史", "ended uploads"))
+    parser = commands.add_parser("history", help=both("上传历史", "ended uploads"))
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
-        "-n", type=_rows, default=20, metavar="ROWS", help=say("行数（默认 20）", "rows (default 20)")
+        "-n", type=_rows, default=20, metavar="ROWS", help=both("行数（默认 20）", "rows (default 20)")
     )
     state_dir_option(parser)
     parser.set_defaults(run=_history)
@@ -93,7 +93,7 @@ def history_command(commands: Commands) -> None:
 
 def _rows(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(say(f"行数应为正整数，不是 {text!r}", f"rows from 1, not {text!r}"))
+        raise argparse.ArgumentTypeError(both(f"行数应为正整数，不是 {text!r}", f"rows from 1, not {text!r}"))
     return min(int(text), 2**31)
 
 
@@ -102,13 +102,13 @@ def _history(options: argparse.Namespace) -> int:
         entries = store.history.list(options.n)
     if options.json:
         for entry in entries:
-            out(json.dumps(_history_object(entry), ensure_ascii=True))
+            print_out(json.dumps(_history_object(entry), ensure_ascii=True))
         return 0
     from ..presentation.dataframes import history_frame
 
     frame = history_frame(entries)
     columns = ["file_name", "file_size", "target_path", "status", "bytes_sent", "mean_speed_mbps", "finished_at"]
-    out(frame[columns].to_string(index=False) if len(frame) else say("还没有历史", "no history yet"))
+    print_out(frame[columns].to_string(index=False) if len(frame) else both("还没有历史", "no history yet"))
     return 0
 
 

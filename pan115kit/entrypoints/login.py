@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .._base.safe_output import out
+from .._base.safe_output import print_out
 from ..drive import make_drive
 from ..drive.auth.credentials_file import Credentials, CredentialStore
 from ..drive.auth.saved_tokens import SavedTokens
 from ..drive.interface import Drive
-from ..i18n import say
+from ..i18n import both
 from ..notebook.qr_screen import scan
 
 
@@ -32,12 +32,12 @@ async def sign_in(*, route: str, app: str | None, client_id: str | None, save: s
     # kept before 115 is asked whose they are: what the scan gave is not lost when 115 does not answer now
     credentials = await scan(route, app=app, client_id=client_id, kept=kept)
     user_id = await _who(_drive(credentials, kept))
-    out(say(f"已登录：用户 {user_id}", f"logged in as user {user_id}"))
+    print_out(both(f"已登录：用户 {user_id}", f"logged in as user {user_id}"))
     if kept is None:
-        out(say("凭证未保存（--save file 可保存）", "nothing was kept (--save file keeps the credentials)"))
+        print_out(both("凭证未保存（--save file 可保存）", "nothing was kept (--save file keeps the credentials)"))
         return
-    where = kept.path if save == "file" else say("系统钥匙串", "the system's keyring")
-    out(say(f"凭证已保存：{where}", f"credentials kept in {where}"))
+    where = kept.path if save == "file" else both("系统钥匙串", "the system's keyring")
+    print_out(both(f"凭证已保存：{where}", f"credentials kept in {where}"))
 
 
 def _drive(credentials: Credentials, kept: CredentialStore | None) -> Drive:

@@ -11,7 +11,7 @@ from pathlib import Path
 from .._base.local_paths import local_path
 from ..drive.names import DrivePath, check_folder_path
 from ..errors import FileMissingError, NotAFileError, Pan115Error
-from ..i18n import say
+from ..i18n import both
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def plan_folder(folder: str | os.PathLike[str], target_path: DrivePath) -> Folde
     if not root.is_dir():
         raise NotAFileError(
             f"{root} is not a folder",
-            hint=say("单个文件请用 upload 或 submit", "use upload() or submit() for a file"),
+            hint=both("单个文件请用 upload 或 submit", "use upload() or submit() for a file"),
         )
     base = check_folder_path(target_path)
     files: list[PlannedFile] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ..i18n import format_bytes, format_speed, say
+from ..i18n import both, format_bytes, format_speed
 from ..models import UploadStatus
 from ..presentation import labels
 from ..presentation.rows import Group, Row
@@ -110,7 +110,7 @@ def head(title: str, totals: Totals, sessions: int, curve: Sequence[tuple[float,
     ]
     if sessions:
         counts.append(labels.group_count(Group.UNFINISHED, sessions))
-    files = say(f"{done} / {totals.files} 个文件", f"{done} of {totals.files} files")
+    files = both(f"{done} / {totals.files} 个文件", f"{done} of {totals.files} files")
     line = (
         f'<div class="p-head"><span class="p-title p-cut" title="{escape(title)}">{escape(title)}</span>'
         f'<span class="p-soft p-cut">{escape(" · ".join(counts))}</span>'
@@ -186,7 +186,7 @@ def _moving(speed: float, hashing: float, eta: float | None, still: bool) -> lis
         return []
     if speed > 0 or hashing <= 0:
         return [f"🚀 {format_speed(speed)}", f"⏳ {labels.remaining(eta)}"]
-    return [say(f"哈希 {format_speed(hashing)}", f"hashing {format_speed(hashing)}")]
+    return [both(f"哈希 {format_speed(hashing)}", f"hashing {format_speed(hashing)}")]
 
 
 def _badge(row: Row, tone: str) -> str:
@@ -244,7 +244,7 @@ def sparkline(curve: Sequence[tuple[float, float]], *, width: int = 150, height:
         return ""
     line = curve_path(curve, width, height)
     peak = format_speed(max(speed for _, speed in curve))
-    label = say(f"速度曲线，峰值 {peak}", f"speed over time, peak {peak}")
+    label = both(f"速度曲线，峰值 {peak}", f"speed over time, peak {peak}")
     colour = _TONES["blue"]
     return (
         f'<svg class="p-curve" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '

@@ -21,7 +21,7 @@ from typing import Any
 from .._base import event_loops
 from .._base.environment import in_kernel
 from ..errors import StoreError
-from ..i18n import say
+from ..i18n import both
 from ..models import UploadSession
 from ..presentation.rows import Action, Filter, Group
 from ..presentation.upload_list import Board, Totals
@@ -87,7 +87,7 @@ class Panel:
         self._wall_clock = wall_clock
         self._note = note
         single = job_ids is not None and len(job_ids) == 1 and not many
-        self._look = Look(title or say("115 上传任务", "115 uploads"), single, rows)
+        self._look = Look(title or both("115 上传任务", "115 uploads"), single, rows)
         self._lock = threading.RLock()  # the board and the view are the painter's; show() and report() look in
         self._board = Board(clock())
         self._version = -1
@@ -203,7 +203,7 @@ class Panel:
                 self._wake.set()
 
         self._on_faces(stop)
-        if self._painter is not None and not event_loops.faces().is_current:
+        if self._painter is not None and not event_loops.ui_loop().is_current:
             self._painter.result(10)
 
     def close(self) -> None:
@@ -216,7 +216,7 @@ class Panel:
                     self.view.close()
 
     def _on_faces(self, function: Callable[[], None]) -> None:
-        faces = event_loops.faces()
+        faces = event_loops.ui_loop()
         if faces.is_current:
             function()
             return
@@ -254,7 +254,7 @@ class Panel:
         with self._lock:
             if self._stopped or (self._painter is not None and not self._painter.done()):
                 return
-            self._painter = event_loops.faces().submit(self._paint_on(), fresh_context=True)
+            self._painter = event_loops.ui_loop().submit(self._paint_on(), fresh_context=True)
 
     async def _paint_on(self) -> None:
         """Look four times a second; paint what changed, and running clocks once a second."""
@@ -279,9 +279,9 @@ class Panel:
             await self._look_into_store(now=True)
             self._tick(now=True)
 
-        if event_loops.faces().is_current:
+        if event_loops.ui_loop().is_current:
             raise RuntimeError("refresh() cannot be called from the face thread")
-        event_loops.faces().submit(now(), fresh_context=True).result(10)
+        event_loops.ui_loop().submit(now(), fresh_context=True).result(10)
 
     def _tick(self, *, now: bool = False) -> None:
         with self._lock:
@@ -377,7 +377,7 @@ class Panel:
 
     def _pressed(self, command: str, key: str) -> None:
         """On whatever thread handles the click: post and return."""
-        event_loops.faces().call(self._obey, command, key)
+        event_loops.ui_loop().call(self._obey, command, key)
 
     def _obey(self, command: str, key: str) -> None:
         with self._lock:

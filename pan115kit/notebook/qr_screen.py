@@ -10,7 +10,7 @@ from typing import Any
 
 from .._base import event_loops
 from .._base.environment import in_kernel
-from .._base.safe_output import aside
+from .._base.safe_output import print_err
 from ..config import Endpoints
 from ..drive.auth.credentials_file import Credentials, CredentialStore
 from ..drive.auth.qr_login import (
@@ -22,8 +22,8 @@ from ..drive.auth.qr_login import (
     start_cookie_login,
     start_device_login,
 )
-from ..errors import ConfigError, LoginError, told
-from ..i18n import say
+from ..errors import ConfigError, LoginError
+from ..i18n import both
 
 #: Codes shown one after the other before giving up; each lives some minutes.
 CODES = 3
@@ -76,22 +76,22 @@ async def scan(
     check_login(route, None)
     screen: _Screen = _NotebookScreen() if in_kernel() else _TerminalScreen()
     # on the kit's own loop: ■ is felt at once there, not only when the long poll returns
-    faces = event_loops.faces()
+    faces = event_loops.ui_loop()
     work: asyncio.Future[Credentials] = await event_loops.wait_async(
         faces.submit(_begin(_follow(route, app, client_id, Endpoints.from_environment(endpoint), screen)))
     )
     future = faces.submit(_outcome(work))
     try:
-        credentials = await event_loops.wait_async(future, interrupted=say("登录已停止", "The login was stopped"))
+        credentials = await event_loops.wait_async(future, interrupted=both("登录已停止", "The login was stopped"))
         if kept is not None:
             kept.save(credentials)
     except asyncio.CancelledError:
         faces.call(work.cancel)
         concurrent.futures.wait([future], timeout=2)
-        screen.end(say("登录已停止", "The login was stopped"))
+        screen.end(both("登录已停止", "The login was stopped"))
         raise
     except Exception as error:
-        screen.fail(told(error))
+        screen.fail(str(error))
         raise
     screen.end(_told(credentials, kept))
     return credentials
@@ -116,9 +116,9 @@ async def _follow(
             if login.state is LoginState.CONFIRMED:
                 return credentials_of(login)
             if login.state is LoginState.CANCELLED:
-                raise LoginError(LoginState.CANCELLED.label, hint=say("请重新登录", "log in again"))
+                raise LoginError(LoginState.CANCELLED.label, hint=both("请重新登录", "log in again"))
     raise LoginError(
-        say("二维码未在有效期内扫描", "no code was scanned in time"), hint=say("请重新登录", "log in again")
+        both("二维码未在有效期内扫描", "no code was scanned in time"), hint=both("请重新登录", "log in again")
     )
 
 
@@ -134,11 +134,11 @@ async def _start(
 
 def _told(credentials: Credentials, kept: CredentialStore | None) -> str:
     route = "cookie" if credentials.cookie else "Open API"
-    told = say(f"✅ 登录成功（{route}）", f"✅ Logged in ({route})")
+    told = both(f"✅ 登录成功（{route}）", f"✅ Logged in ({route})")
     if kept is None:
-        return told + say("，凭证只在内存中", "; the credentials are in memory only")
+        return told + both("，凭证只在内存中", "; the credentials are in memory only")
     again = f"Pan115Client.from_saved({'keyring=True' if kept.uses_keyring else ''})"
-    return told + say(f"，凭证已保存，下次用 {again}", f"; kept: next time {again}")
+    return told + both(f"，凭证已保存，下次用 {again}", f"; kept: next time {again}")
 
 
 class _Screen:
@@ -161,12 +161,12 @@ class _TerminalScreen(_Screen):
     def show(self, login: QrLogin, state: LoginState) -> None:
         if login.qr_data != self._shown:
             self._shown = login.qr_data
-            aside(login.qr_text)
-            aside(_how())
-        aside(f"  {state.label}")
+            print_err(login.qr_text)
+            print_err(_how())
+        print_err(f"  {state.label}")
 
     def end(self, told: str) -> None:
-        aside(told)
+        print_err(told)
 
 
 class _NotebookScreen(_Screen):
@@ -174,7 +174,7 @@ class _NotebookScreen(_Screen):
         from IPython.display import display
 
         # made by the cell that asked; later updates find it by its id from any thread
-        self._handle: Any = display(self._bundle(say("正在获取二维码…", "Asking for a QR code…"), ""), **_RAW)
+        self._handle: Any = display(self._bundle(both("正在获取二维码…", "Asking for a QR code…"), ""), **_RAW)
 
     def show(self, login: QrLogin, state: LoginState) -> None:
         svg = login.qr_svg.replace("<svg ", '<svg style="width:100%;height:auto;display:block" ', 1)
@@ -197,4 +197,4 @@ _RAW: dict[str, Any] = {"raw": True, "display_id": True}
 
 
 def _how() -> str:
-    return say("请用 115 手机客户端扫码", "Scan it with the 115 app")
+    return both("请用 115 手机客户端扫码", "Scan it with the 115 app")

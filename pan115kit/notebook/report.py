@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from ..folders.plan import FolderPlan
-from ..i18n import format_bytes, format_duration, format_speed, say
+from ..i18n import both, format_bytes, format_duration, format_speed
 from ..models import UploadResult, UploadSession, UploadStatus
 from ..presentation import labels
 from ..presentation.rows import Group, Row, session_row
@@ -57,7 +57,7 @@ def board_report(title: str, board: Board, now: float, wall: float, *, note: str
     told = _sum(totals) if totals.files else ""
     if single and rows:
         told = escape(labels.file_id(rows[0].shot))
-    body = _table(rows) if rows else f"<div>{say('没有上传任务', 'No uploads')}</div>"
+    body = _table(rows) if rows else f"<div>{both('没有上传任务', 'No uploads')}</div>"
     return _frame(title, told, body, _image(board.curve.points), note)
 
 
@@ -71,14 +71,14 @@ def result_report(result: UploadResult) -> str:
     speed = result.bytes_sent / result.elapsed_seconds if result.elapsed_seconds > 0 else 0.0
     sent = f"{format_bytes(result.bytes_sent)} / {format_bytes(result.file_size)}"
     facts = [
-        (say("位置", "Where"), f"{result.target_path.rstrip('/')}/{result.file_name}"),
-        (say("大小", "Size"), format_bytes(result.file_size)),
-        (say("已发送", "Sent"), sent + (say("（续传）", " (resumed)") if result.resumed else "")),
-        (say("用时", "Time"), _seconds(result.elapsed_seconds)),
-        (say("平均速度", "Mean speed"), format_speed(speed) if result.bytes_sent else ""),
+        (both("位置", "Where"), f"{result.target_path.rstrip('/')}/{result.file_name}"),
+        (both("大小", "Size"), format_bytes(result.file_size)),
+        (both("已发送", "Sent"), sent + (both("（续传）", " (resumed)") if result.resumed else "")),
+        (both("用时", "Time"), _seconds(result.elapsed_seconds)),
+        (both("平均速度", "Mean speed"), format_speed(speed) if result.bytes_sent else ""),
         ("SHA-1", result.sha1),
-        (say("文件ID", "File id"), result.file_id),
-        (say("错误", "Error"), result.error_message or ""),
+        (both("文件ID", "File id"), result.file_id),
+        (both("错误", "Error"), result.error_message or ""),
     ]
     cells = "".join(
         f'<tr style="background:none"><td style="{_CELL};width:90px;opacity:.7">{escape(name)}</td>'
@@ -100,8 +100,8 @@ def sessions_report(sessions: Iterable[UploadSession]) -> str:
         True
     """
     rows = [session_row(session) for session in sessions]
-    title = say(f"未完成的上传（{len(rows)}）", f"Unfinished uploads ({len(rows)})")
-    return _frame(title, "", _table(rows) if rows else say("没有", "None"))
+    title = both(f"未完成的上传（{len(rows)}）", f"Unfinished uploads ({len(rows)})")
+    return _frame(title, "", _table(rows) if rows else both("没有", "None"))
 
 
 def plan_report(title: str, plan: FolderPlan) -> str:
@@ -116,7 +116,7 @@ def plan_report(title: str, plan: FolderPlan) -> str:
         >>> "a.jpg" in plan_report("/照片", FolderPlan((PlannedFile("/tmp/a.jpg", "/照片", 10),), ()))
         True
     """
-    told = say(
+    told = both(
         f"将上传 {len(plan.files)} 个文件，{format_bytes(plan.total_bytes)}；跳过 {len(plan.skipped)} 个",
         f"would upload {len(plan.files)} files, {format_bytes(plan.total_bytes)}; skips {len(plan.skipped)}",
     )
@@ -138,7 +138,7 @@ _NUMBER = "text-align:right;padding:3px 12px 3px 0;white-space:nowrap;vertical-a
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f}{say('秒', 's')}" if seconds < 10 else format_duration(seconds)
+    return f"{seconds:.1f}{both('秒', 's')}" if seconds < 10 else format_duration(seconds)
 
 
 def _frame(title: str, told: str, body: str, image: str = "", note: str = "") -> str:
@@ -158,7 +158,7 @@ def _sum(totals: Totals) -> str:
         labels.group_count(group, totals.counts[group]) for group in Group if totals.counts.get(group)
     )
     facts = [
-        say(f"共 {totals.files} 个文件", f"{totals.files} files"),
+        both(f"共 {totals.files} 个文件", f"{totals.files} files"),
         escape(counts),
         f"{format_bytes(totals.uploaded)} / {format_bytes(totals.size)}",
         labels.percent(totals.percentage),
@@ -174,7 +174,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _more(count: int) -> str:
     rest = count - MAX_ROWS
-    told = say(f"……另有 {rest} 项", f"… and {rest} more")
+    told = both(f"……另有 {rest} 项", f"… and {rest} more")
     return f'<div style="opacity:.7">{told}</div>' if rest > 0 else ""
 
 
@@ -211,7 +211,7 @@ def _image(curve: Sequence[tuple[float, float]], width: int = 150, height: int =
     if len(curve) < 3:
         return ""
     peak = format_speed(max(speed for _, speed in curve))
-    label = say(f"速度曲线，峰值 {peak}", f"speed over time, peak {peak}")
+    label = both(f"速度曲线，峰值 {peak}", f"speed over time, peak {peak}")
     line = curve_path(curve, width, height)
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..i18n import say
+from ..i18n import both
 from ..presentation import labels
 from ..presentation.rows import Action, Filter, Group, Row, settle
 from ..presentation.upload_list import Board, Totals
@@ -63,7 +63,7 @@ def compose(board: Board, look: Look, now: float, wall: float) -> Scene:
     unfinished = board.count(Filter.UNFINISHED)
     head = markup.head(look.title, totals, unfinished, board.curve.points)
     if not board.count(Filter.ALL):
-        return Scene(head, foot=f'<span class="p-soft">{say("还没有上传任务", "No uploads yet")}</span>')
+        return Scene(head, foot=f'<span class="p-soft">{both("还没有上传任务", "No uploads yet")}</span>')
     page = board.page(look.which, look.number, look.size)
     look.number = page.number
     rows = {row.key: row for row in page.rows}
@@ -71,7 +71,7 @@ def compose(board: Board, look: Look, now: float, wall: float) -> Scene:
     scene_rows = _rows(look, rows)
     if page.matching <= look.size and look.which is Filter.ALL:
         return Scene(head, tools, scene_rows)
-    told = say(
+    told = both(
         f"第 {page.number + 1} / {page.pages} 页，共 {page.matching} 项",
         f"page {page.number + 1} of {page.pages}, {page.matching} rows",
     )
@@ -135,7 +135,7 @@ def _filters(board: Board, which: Filter) -> tuple[ButtonScene, ...]:
 def _pages(number: int, pages: int) -> tuple[ButtonScene, ...]:
     if pages == 1:
         return ()
-    back, on = say("上一页", "Previous page"), say("下一页", "Next page")
+    back, on = both("上一页", "Previous page"), both("下一页", "Next page")
     return (
         ButtonScene(f"page:{number - 1}", "", "chevron-left", back, enabled=number > 0),
         ButtonScene(f"page:{number + 1}", "", "chevron-right", on, enabled=number < pages - 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ..i18n import format_bytes, format_duration, format_speed, say
+from ..i18n import both, format_bytes, format_duration, format_speed
 from ..models import UploadStatus
 from ..progress.snapshot import UploadProgress
 from .rows import Action, Filter, Group, Row
@@ -39,28 +39,28 @@ def badge(row: Row) -> str:
     """The status in words, with the specification's sign."""
     if row.session is not None:
         if row.owner is not None:
-            return say("其他进程", "Elsewhere")
-        return say("可续传", "Resumable")
+            return both("其他进程", "Elsewhere")
+        return both("可续传", "Resumable")
     return f"{row.shot.status.label} {row.shot.status.icon}".rstrip()
 
 
 def action_word(action: Action) -> str:
     """A button's word for one upload."""
     return {
-        Action.PAUSE: say("暂停", "Pause"),
-        Action.RESUME: say("继续", "Resume"),
-        Action.RETRY: say("重试", "Retry"),
-        Action.CANCEL: say("取消", "Cancel"),
+        Action.PAUSE: both("暂停", "Pause"),
+        Action.RESUME: both("继续", "Resume"),
+        Action.RETRY: both("重试", "Retry"),
+        Action.CANCEL: both("取消", "Cancel"),
     }[action]
 
 
 def action_word_all(action: Action) -> str:
     """A button's word for all uploads."""
     return {
-        Action.PAUSE: say("全部暂停", "Pause all"),
-        Action.RESUME: say("全部继续", "Resume all"),
-        Action.RETRY: say("重试失败", "Retry failed"),
-        Action.CANCEL: say("全部取消", "Cancel all"),
+        Action.PAUSE: both("全部暂停", "Pause all"),
+        Action.RESUME: both("全部继续", "Resume all"),
+        Action.RETRY: both("重试失败", "Retry failed"),
+        Action.CANCEL: both("全部取消", "Cancel all"),
     }[action]
 
 
@@ -71,24 +71,24 @@ ACTION_ICONS = {Action.PAUSE: "pause", Action.RESUME: "play", Action.RETRY: "ref
 def filter_word(which: Filter) -> str:
     """A filter button's word."""
     return {
-        Filter.ALL: say("全部", "All"),
-        Filter.OPEN: say("进行中", "Open"),
-        Filter.FAILED: say("失败 / 取消", "Failed / cancelled"),
-        Filter.DONE: say("完成", "Done"),
-        Filter.UNFINISHED: say("未完成的会话", "Unfinished sessions"),
+        Filter.ALL: both("全部", "All"),
+        Filter.OPEN: both("进行中", "Open"),
+        Filter.FAILED: both("失败 / 取消", "Failed / cancelled"),
+        Filter.DONE: both("完成", "Done"),
+        Filter.UNFINISHED: both("未完成的会话", "Unfinished sessions"),
     }[which]
 
 
 def group_count(group: Group, count: int) -> str:
     """``3 上传中`` for the head line."""
     return {
-        Group.ACTIVE: say(f"{count} 进行中", f"{count} running"),
-        Group.FAILED: say(f"{count} 失败", f"{count} failed"),
-        Group.PAUSED: say(f"{count} 已暂停", f"{count} paused"),
-        Group.UNFINISHED: say(f"{count} 可续传", f"{count} resumable"),
-        Group.WAITING: say(f"{count} 待上传", f"{count} waiting"),
-        Group.DONE: say(f"{count} 完成", f"{count} done"),
-        Group.CANCELLED: say(f"{count} 已取消", f"{count} cancelled"),
+        Group.ACTIVE: both(f"{count} 进行中", f"{count} running"),
+        Group.FAILED: both(f"{count} 失败", f"{count} failed"),
+        Group.PAUSED: both(f"{count} 已暂停", f"{count} paused"),
+        Group.UNFINISHED: both(f"{count} 可续传", f"{count} resumable"),
+        Group.WAITING: both(f"{count} 待上传", f"{count} waiting"),
+        Group.DONE: both(f"{count} 完成", f"{count} done"),
+        Group.CANCELLED: both(f"{count} 已取消", f"{count} cancelled"),
     }[group]
 
 
@@ -119,7 +119,7 @@ def parts(shot: UploadProgress) -> str:
     """``分片 5/10``; empty for a file sent in one piece, and once all are there."""
     if not shot.total_parts or shot.status.is_success:
         return ""
-    return say(f"分片 {shot.uploaded_parts}/{shot.total_parts}", f"part {shot.uploaded_parts}/{shot.total_parts}")
+    return both(f"分片 {shot.uploaded_parts}/{shot.total_parts}", f"part {shot.uploaded_parts}/{shot.total_parts}")
 
 
 def speed(shot: UploadProgress) -> str:
@@ -128,39 +128,39 @@ def speed(shot: UploadProgress) -> str:
         return format_speed(shot.speed_mbps * 1e6)
     if shot.status is UploadStatus.SUCCESS and shot.elapsed_seconds > 0:
         mean = format_speed((shot.file_size - shot.resumed_bytes) / shot.elapsed_seconds)
-        return say(f"平均 {mean}", f"mean {mean}")
+        return both(f"平均 {mean}", f"mean {mean}")
     return ""
 
 
 def used(seconds: float) -> str:
     """``已用 3分12秒``; empty for nothing."""
-    return say(f"已用 {format_duration(seconds)}", f"{format_duration(seconds)} used") if seconds >= 0.5 else ""
+    return both(f"已用 {format_duration(seconds)}", f"{format_duration(seconds)} used") if seconds >= 0.5 else ""
 
 
 def remaining(seconds: float | None) -> str:
     """``剩余 2分8秒``, with a dash while unknown."""
-    return say(f"剩余 {format_duration(seconds)}", f"{format_duration(seconds)} left")
+    return both(f"剩余 {format_duration(seconds)}", f"{format_duration(seconds)} left")
 
 
 def note(row: Row) -> str:
     """What a row has to say beyond figures: where it was, what went wrong; one line."""
     if row.owner is not None:
         who = f"{row.owner.host}:{row.owner.pid}"
-        return say(f"另一个进程（{who}）正在处理", f"another process ({who}) works on it")
+        return both(f"另一个进程（{who}）正在处理", f"another process ({who}) works on it")
     if row.shot.error_message:
         return " ".join(row.shot.error_message.split())
     if row.session is not None:
-        return say("上次运行未完成，可从断点继续", "left unfinished by an earlier run; it can go on from there")
+        return both("上次运行未完成，可从断点继续", "left unfinished by an earlier run; it can go on from there")
     return ""
 
 
 def file_id(shot: UploadProgress) -> str:
     """115's name of the finished file."""
-    return say(f"文件ID {shot.file_id}", f"file id {shot.file_id}") if shot.file_id else ""
+    return both(f"文件ID {shot.file_id}", f"file id {shot.file_id}") if shot.file_id else ""
 
 
 def resumed(shot: UploadProgress) -> str:
     """That it went on from an earlier run's bytes."""
     if not shot.resumed_bytes or shot.status is UploadStatus.QUICK_SUCCESS:
         return ""
-    return say(f"从 {format_bytes(shot.resumed_bytes)} 续传", f"resumed at {format_bytes(shot.resumed_bytes)}")
+    return both(f"从 {format_bytes(shot.resumed_bytes)} 续传", f"resumed at {format_bytes(shot.resumed_bytes)}")

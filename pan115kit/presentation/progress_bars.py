@@ -15,8 +15,8 @@ from typing import Any
 
 from .._base import event_loops
 from .._base.environment import has_widgets, in_kernel
-from .._base.safe_output import Outlet
-from ..i18n import say
+from .._base.safe_output import SafeStream
+from ..i18n import both
 from ..models import UploadStatus
 from ..progress.snapshot import UploadProgress
 from ..transfer.queue import UploadQueue
@@ -63,7 +63,7 @@ class Bars:
     def __init__(self, queue: UploadQueue, job_ids: Sequence[str], *, file: Any = None) -> None:
         self._queue = queue
         self._ids = list(job_ids)
-        self._file = _outlet(file or sys.stderr)
+        self._file = _safe_stream(file or sys.stderr)
         self._class = _tqdm()
         self._drawn = in_kernel() and has_widgets()
         self._coloured = self._drawn or self._file.isatty()
@@ -77,12 +77,12 @@ class Bars:
     def start(self) -> None:
         """Begin to draw; it ends with the uploads, or with :meth:`stop`."""
         # not in a fresh context: text bars belong to the cell that asked for them
-        self._future = event_loops.faces().submit(self._draw_on())
+        self._future = event_loops.ui_loop().submit(self._draw_on())
 
     def stop(self) -> None:
         """Draw the last state and close the bars; again is no more."""
         self._over.set()
-        if not event_loops.faces().is_current:
+        if not event_loops.ui_loop().is_current:
             self._future.result(10)
 
     async def _draw_on(self) -> None:
@@ -149,7 +149,7 @@ class Bars:
             shot.file_size if shot.status is UploadStatus.QUICK_SUCCESS else shot.resumed_bytes for shot in shots
         )
         if self._total is None:
-            self._total = self._bar(say("总计", "Total"), size, there, leave=True)
+            self._total = self._bar(both("总计", "Total"), size, there, leave=True)
         self._total.total = size
         if there > self._total.initial:
             self._total.n += there - self._total.initial
@@ -157,10 +157,10 @@ class Bars:
             self._total.initial = there
         _advance(self._total, sent)
         done = sum(shot.status.is_success for shot in shots)
-        self._total.set_postfix_str(say(f"{done}/{len(self._ids)} 个文件", f"{done}/{len(self._ids)} files"), False)
+        self._total.set_postfix_str(both(f"{done}/{len(self._ids)} 个文件", f"{done}/{len(self._ids)} files"), False)
 
     def _open_hash(self, shot: UploadProgress) -> Any:
-        words_ = say("哈希", "Hash")
+        words_ = both("哈希", "Hash")
         bar = self._hashing[shot.job_id] = self._bar(f"{words_} {shot.file_name}", shot.file_size, 0, leave=False)
         return bar
 
@@ -192,18 +192,18 @@ class Bars:
                 bar.close()
 
 
-_last_outlet = Outlet(None)
+_last_stream = SafeStream(None)
 
 
-def _outlet(stream: Any) -> Outlet:
+def _safe_stream(stream: Any) -> SafeStream:
     """One outlet for all bars of a stream: tqdm moves them out of each other's way, and knows it by its object.
 
     Where the last one had to give up, a new one tries again.
     """
-    global _last_outlet
-    if not _last_outlet.writes_to(stream):
-        _last_outlet = Outlet(stream)
-    return _last_outlet
+    global _last_stream
+    if not _last_stream.writes_to(stream):
+        _last_stream = SafeStream(stream)
+    return _last_stream
 
 
 def _advance(bar: Any, done: int) -> None:

@@ -1,6 +1,6 @@
 """Users' progress callbacks: called live, one at a time, never in the way of an upload.
 
-They run on the kit's own face thread (:func:`pan115kit._base.event_loops.faces`), so that they are live while a
+They run on the kit's own face thread (:func:`pan115kit._base.event_loops.ui_loop`), so that they are live while a
 notebook cell blocks, and a slow one delays nobody but itself.
 """
 
@@ -46,14 +46,14 @@ class _Subscription:
     task: asyncio.Task[None] | None = None
 
 
-class CallbackBoard:
+class CallbackRegistry:
     """Who wants to be called for which key (a local path or a job id).
 
     Args:
         lock: The tracker's lock.
 
     Example:
-        >>> board = CallbackBoard(threading.RLock())
+        >>> board = CallbackRegistry(threading.RLock())
         >>> board.subscribe("job-1", print)
         >>> board.unsubscribe("job-1", print)
         >>> board.empty
@@ -103,7 +103,7 @@ class CallbackBoard:
             waiting = self._of(recorder)
         if not waiting:
             return
-        drained = event_loops.faces().submit(self._drain(waiting), fresh_context=True)
+        drained = event_loops.ui_loop().submit(self._drain(waiting), fresh_context=True)
         try:
             await asyncio.wait_for(asyncio.wrap_future(drained), timeout)
         except TimeoutError:
@@ -117,7 +117,7 @@ class CallbackBoard:
         if subscription.scheduled and not urgent:
             return
         subscription.scheduled = True
-        event_loops.faces().call(self._schedule, subscription, urgent)
+        event_loops.ui_loop().call(self._schedule, subscription, urgent)
 
     # -- on the faces' loop ------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from .._base.local_paths import local_path
 from ..models import UploadStatus
-from .callbacks import CallbackBoard, ProgressCallback
+from .callbacks import CallbackRegistry, ProgressCallback
 from .recorder import ProgressRecorder
 from .snapshot import UploadProgress
 
@@ -42,7 +42,7 @@ class ProgressTracker:
         self._wall_clock = wall_clock
         self._recorders: dict[str, ProgressRecorder] = {}
         self._latest: dict[str, str] = {}
-        self._board = CallbackBoard(self._lock)
+        self._board = CallbackRegistry(self._lock)
         self._version = 0
 
     # -- the engine's side -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from ..errors import ConfigError
-from ..i18n import say
+from ..i18n import both
 from .app import Sandbox
 
 
@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     text = argparse.ArgumentParser(
         prog="python -m pan115kit.sandbox",
-        description=say("本地的 115 + OSS，供测试和演示", "a local 115 + OSS for tests and demos"),
+        description=both("本地的 115 + OSS，供测试和演示", "a local 115 + OSS for tests and demos"),
     )
     text.add_argument("--port", type=int, default=0, help="0: any free port")
     text.add_argument("--host", default="127.0.0.1")

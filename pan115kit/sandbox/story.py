@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from ..i18n import format_bytes, say
+from ..i18n import both, format_bytes
 
 _KEEP = 20_000
 #: Query parameters that hold no secret.
@@ -122,7 +122,7 @@ def line(record: RequestRecord) -> str:
     status = str(record.status) if record.status else "—"
     size = format_bytes(record.received) if record.received else ""
     title = {**DRIVE_TITLES, **OSS_TITLES}.get(record.route, ("", ""))
-    words = "：".join(w for w in (say(*title), record.summary) if w)
+    words = "：".join(w for w in (both(*title), record.summary) if w)
     return f"{clock}  {side}  {record.method:<6} {record.route:<15} {status:>3}  {size:>8}  {words}"
 
 

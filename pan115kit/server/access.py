@@ -16,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from ..errors import ConfigError
-from ..i18n import say
+from ..i18n import both
 
 #: Names of this machine that no DNS answer can give to a foreign page.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -223,7 +223,7 @@ def cookie_header(host: str, token: str, *, secure: bool) -> str:
 
 def refused_host() -> str:
     """What a caller hears who calls this server by a name it does not have."""
-    return say(
+    return both(
         "请求的 Host 不是本服务器的名称；如需使用其他名称，请设置 allowed_hosts",
         "this is not a name of this server; name it in allowed_hosts if it should be",
     )
@@ -231,7 +231,7 @@ def refused_host() -> str:
 
 def refused_origin() -> str:
     """What a foreign page hears."""
-    return say(
+    return both(
         "不接受来自其他网页的请求；如需允许，请设置 allowed_origins",
         "requests from other pages are refused; name the page's origin in allowed_origins if it may",
     )
@@ -239,7 +239,7 @@ def refused_origin() -> str:
 
 def refused_token() -> str:
     """What a caller hears who has no, or another, token."""
-    return say(
+    return both(
         "需要令牌：请打开服务器启动时给出的链接，或使用 Authorization: Bearer",
         "a token is needed: open the link the server gave at its start, or send Authorization: Bearer",
     )

@@ -19,7 +19,7 @@ from ..errors import (
     StoreError,
     TargetError,
 )
-from ..i18n import say
+from ..i18n import both
 from .encoding import encode
 from .paths import PathRefused
 from .schemas import Invalid, Problem
@@ -101,4 +101,4 @@ def add_error_answers(app: FastAPI) -> None:
     async def on_bug(request: Request, error: Exception) -> Response:
         # starlette logs the traceback; a caller learns nothing of our insides
         logger.error("answering %s %s: %s", request.method, request.url.path, type(error).__name__)
-        return json_answer({"detail": say("服务器内部错误", "internal error")}, status=500)
+        return json_answer({"detail": both("服务器内部错误", "internal error")}, status=500)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ..i18n import say
+from ..i18n import both
 from ..models import UploadStatus
 
 
@@ -38,29 +38,29 @@ class Command(StrEnum):
         return wanted[self]
 
     @property
-    def told(self) -> str:
+    def user_message(self) -> str:
         """That it was passed on."""
         return {
-            Command.PAUSE: say("已暂停", "paused"),
-            Command.RESUME: say("已继续", "resumed"),
-            Command.CANCEL: say("已取消", "cancelled"),
-            Command.RETRY: say("已重新开始", "started again"),
+            Command.PAUSE: both("已暂停", "paused"),
+            Command.RESUME: both("已继续", "resumed"),
+            Command.CANCEL: both("已取消", "cancelled"),
+            Command.RETRY: both("已重新开始", "started again"),
         }[self]
 
 
 def does_not_fit(command: Command, status: UploadStatus) -> str:
     """Why a command was not passed on."""
     if command is Command.RETRY:
-        return say(
+        return both(
             f"只有失败或已取消的任务可以重试（当前：{status.label}）",
             f"only failed or cancelled ones can be retried, this is {status}",
         )
-    return say(f"任务已结束（{status.label}）", f"the upload has ended ({status})")
+    return both(f"任务已结束（{status.label}）", f"the upload has ended ({status})")
 
 
 def runs_elsewhere(process: str) -> str:
     """Why an upload of another process cannot be commanded here."""
-    return say(
+    return both(
         f"该任务由另一个进程（{process}）上传，请在那里操作",
         f"another process ({process}) runs this upload: command it there",
     )
@@ -68,7 +68,7 @@ def runs_elsewhere(process: str) -> str:
 
 def not_in_this_queue() -> str:
     """Why an upload of another client of this process cannot be commanded here."""
-    return say(
+    return both(
         "该任务属于本进程中的另一个客户端，请在那里操作",
         "another client of this process runs this upload: command it there",
     )
@@ -76,9 +76,9 @@ def not_in_this_queue() -> str:
 
 def no_such_job() -> str:
     """There is no such upload."""
-    return say("没有这个上传任务", "there is no such upload")
+    return both("没有这个上传任务", "there is no such upload")
 
 
 def no_such_session() -> str:
     """There is no such session."""
-    return say("没有这个会话", "there is no such session")
+    return both("没有这个会话", "there is no such session")

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..i18n import say
+from ..i18n import both
 from . import access as rules
 from .access import Access
 from .encoding import encode
@@ -141,8 +141,8 @@ class Guard:
 
 
 _TOO_MUCH = {
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: lambda: say("请求体过大", "the request's body is too large"),
-    HTTPStatus.REQUEST_TIMEOUT: lambda: say("请求体发送超时", "the request's body did not come in time"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: lambda: both("请求体过大", "the request's body is too large"),
+    HTTPStatus.REQUEST_TIMEOUT: lambda: both("请求体发送超时", "the request's body did not come in time"),
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import StoreError
-from ..i18n import say
+from ..i18n import both
 from .board import Board, Watch
 from .encoding import encode
 from .feed import Feed
@@ -81,7 +81,7 @@ class Hub:
         """Serve one client until it goes."""
         await socket.accept()
         if len(self._clients) >= self._max_clients:
-            await socket.close(TRY_AGAIN_LATER, say("连接过多", "too many clients"))
+            await socket.close(TRY_AGAIN_LATER, both("连接过多", "too many clients"))
             return
         client = _Client(socket, self._patience)
         self._clients.add(client)
@@ -193,7 +193,7 @@ class _Client:
         logger.info("a WebSocket client took no message for %g seconds and is closed", self._patience)
         with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
             async with asyncio.timeout(FAREWELL):
-                await self._socket.close(TRY_AGAIN_LATER, say("接收过慢", "too slow"))
+                await self._socket.close(TRY_AGAIN_LATER, both("接收过慢", "too slow"))
 
 
 def reply(text: str | None, now: float) -> dict[str, Any] | None:
@@ -214,7 +214,7 @@ def reply(text: str | None, now: float) -> dict[str, Any] | None:
     try:
         message = json.loads(text or "")
     except (ValueError, RecursionError):
-        return {"type": "error", "detail": say("消息不是 JSON", "the message is not JSON")}
+        return {"type": "error", "detail": both("消息不是 JSON", "the message is not JSON")}
     if not isinstance(message, dict) or message.get("type") != "ping":
         return None
     stamp = message.get("timestamp")

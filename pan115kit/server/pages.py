@@ -9,7 +9,7 @@ from importlib import resources
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ..i18n import LANGUAGES, language
+from ..i18n import language, languages
 
 # not from the system's tables: on Windows a registry entry can make a module "text/plain", which browsers refuse
 _TYPES = {
@@ -69,7 +69,7 @@ def page_language(accept: str) -> str:
         weight = rest.strip().removeprefix("q=")
         quality = float(weight) if weight.replace(".", "", 1).isdigit() else 1.0
         ranked.append((-quality, place, tag.lower().partition("-")[0]))
-    return next((tag for _, _, tag in sorted(ranked) if tag in LANGUAGES), language())
+    return next((tag for _, _, tag in sorted(ranked) if tag in languages()), language())
 
 
 def pages_router() -> APIRouter:
@@ -79,7 +79,7 @@ def pages_router() -> APIRouter:
     template = assets.pop("index.html").content.decode()
     pages = {
         lang: _asset(template.replace('lang="en"', f'lang="{lang}"', 1).encode(), _TYPES[".html"])
-        for lang in LANGUAGES
+        for lang in languages()
     }
 
     @router.api_route("/", methods=["GET", "HEAD"])

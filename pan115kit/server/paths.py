@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ConfigError, FileMissingError, FileNameError, NotAFileError, Pan115Error
-from ..i18n import say
+from ..i18n import both
 
 
 class PathRefused(Pan115Error):
     """The path is not under an allowed folder; whether there is such a file is not told."""
-
-    zh = "路径不被允许"
 
 
 class AllowedRoots:
@@ -57,26 +55,26 @@ class AllowedRoots:
         """
         if not self.folders:
             raise PathRefused(
-                say("本服务器不允许上传本地文件", "this server may not upload local files"),
-                hint=say("启动时用 --root（roots=）指定目录", "allow a folder with --root (roots=) at its start"),
+                both("本服务器不允许上传本地文件", "this server may not upload local files"),
+                hint=both("启动时用 --root（roots=）指定目录", "allow a folder with --root (roots=) at its start"),
             )
         if not asked or "\0" in asked:
-            raise FileNameError(say("路径为空或含有 NUL", "the path is empty or has a NUL"))
+            raise FileNameError(both("路径为空或含有 NUL", "the path is empty or has a NUL"))
         real = Path(os.path.realpath(self.folders[0] / os.path.expanduser(asked)))
         inside = self._inside(real)
         if inside is None:
             raise PathRefused(
-                say("该路径不在允许的目录内", "the path is not under an allowed folder"),
-                hint=say(f"允许：{self}", f"allowed: {self}"),
+                both("该路径不在允许的目录内", "the path is not under an allowed folder"),
+                hint=both(f"允许：{self}", f"allowed: {self}"),
             )
         try:
             mode = real.stat().st_mode
         except OSError as error:
             raise FileMissingError(
-                say(f"文件不存在：{asked}", f"there is no file {asked}"), hint=error.strerror or ""
+                both(f"文件不存在：{asked}", f"there is no file {asked}"), hint=error.strerror or ""
             ) from None
         if not stat.S_ISREG(mode):
-            raise NotAFileError(say(f"不是普通文件：{asked}", f"{asked} is not a regular file"))
+            raise NotAFileError(both(f"不是普通文件：{asked}", f"{asked} is not a regular file"))
         return str(inside)
 
     def _inside(self, real: Path) -> Path | None:

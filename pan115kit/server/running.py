@@ -17,10 +17,10 @@ from urllib.parse import quote
 import uvicorn
 
 from .._base import event_loops
-from .._base.safe_output import out
+from .._base.safe_output import print_out
 from .._base.uvicorn_thread import QuickServer
 from ..errors import ConfigError
-from ..i18n import say
+from ..i18n import both
 from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..transfer.queue import UploadQueue
@@ -137,9 +137,9 @@ class Server:
 
     def _repr_html_(self) -> str:
         if not self.running:
-            return f"<span>{say('服务器已停止', 'the server is stopped')}</span>"
+            return f"<span>{both('服务器已停止', 'the server is stopped')}</span>"
         link = self.url if self._secret else self.link
-        title = say("打开上传页面", "open the upload page")
+        title = both("打开上传页面", "open the upload page")
         return (
             f'<a href="{html.escape(link)}" target="_blank" rel="noopener noreferrer">{title}</a> '
             f"<code>{html.escape(self.url)}</code>"
@@ -245,8 +245,8 @@ def serve_forever(
             if json_line:
                 line = json.dumps({"url": server.url, "token": server.token})
             else:
-                line = say(f"上传页面：{server.link}\n按 Ctrl-C 停止", f"Uploads: {server.link}\nCtrl-C stops")
-            out(line)
+                line = both(f"上传页面：{server.link}\n按 Ctrl-C 停止", f"Uploads: {server.link}\nCtrl-C stops")
+            print_out(line)
             while not ended.wait(event_loops.TICK * 5) and server.running:
                 pass
     finally:
@@ -261,7 +261,7 @@ def _check_remote(host: str, allow_remote: bool) -> None:
             hint="use 127.0.0.1, or allow it with allow_remote (--allow-remote)",
         )
     warnings.warn(
-        say(
+        both(
             f"服务器绑定在 {host}，其他人可以访问；连接未加密，请放在 TLS 代理之后",
             f"the server at {host} can be reached by others; the line is not encrypted: put a TLS proxy before it",
         ),

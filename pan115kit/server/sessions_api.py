@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 
-from ..i18n import say
+from ..i18n import both
 from . import schemas
 from .answers import CONFLICT, NOT_FOUND, json_answer
 from .commands import no_such_session
@@ -65,9 +65,9 @@ def sessions_router(parts: Parts) -> APIRouter:
             raise HTTPException(404, no_such_session())
         owner = await store.call(store.leases.owner, session_id)
         if owner is not None:
-            raise HTTPException(409, say("该会话正在上传", "this session is being uploaded"))
+            raise HTTPException(409, both("该会话正在上传", "this session is being uploaded"))
         job = await asyncio.to_thread(queue.resume_session, session)
-        said = say("已加入上传队列", "queued")
+        said = both("已加入上传队列", "queued")
         return json_answer({"message": said, "upload": upload_object(job.recorder.snapshot())}, status=202)
 
     return router
@@ -80,5 +80,5 @@ def _refuse_if_needed(parts: Parts, session_id: str) -> None:
             name = job.recorder.file_name
             raise HTTPException(
                 409,
-                say(f"{name} 的任务还需要该会话，请先取消任务", f"the upload of {name} needs it: cancel that first"),
+                both(f"{name} 的任务还需要该会话，请先取消任务", f"the upload of {name} needs it: cancel that first"),
             )

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from ..drive.names import check_folder_path
-from ..i18n import say
+from ..i18n import both
 from ..progress.snapshot import UploadProgress
 from ..transfer.jobs import Job
 from . import schemas
@@ -79,7 +79,7 @@ def uploads_router(parts: Parts) -> APIRouter:
     ) -> Response:
         found = await board.by_path(_asked_path(request, file_path))
         if found is None:
-            raise HTTPException(404, say("没有该文件的上传任务", "there is no upload of this file"))
+            raise HTTPException(404, both("没有该文件的上传任务", "there is no upload of this file"))
         return json_answer(upload_object(*found))
 
     @router.post(
@@ -96,7 +96,7 @@ def uploads_router(parts: Parts) -> APIRouter:
             queue.submit, path, target, priority=new.priority, skip_existing=new.skip_existing
         )
         shot = job.recorder.snapshot()
-        said = say("已加入上传队列", "queued")
+        said = both("已加入上传队列", "queued")
         return json_answer({"message": said, "upload": upload_object(shot)}, status=202)
 
     @router.post(
@@ -108,7 +108,7 @@ def uploads_router(parts: Parts) -> APIRouter:
     async def command_all(command: Command) -> Response:
         meant = [job for job in queue.jobs() if command.fits_all(job.status)]
         await asyncio.to_thread(_tell_all, parts, command, meant)
-        return json_answer({"message": command.told, "count": len(meant)})
+        return json_answer({"message": command.user_message, "count": len(meant)})
 
     @router.post(
         "/{job_id:job}/{command:command}",
@@ -124,11 +124,11 @@ def uploads_router(parts: Parts) -> APIRouter:
         if not command.fits(job.status):
             raise HTTPException(409, does_not_fit(command, job.status))
         if command is Command.RESUME and queue.blocked is not None:
-            wait = say("稍后用“全部继续”再试", "try again later with “resume all”")
+            wait = both("稍后用“全部继续”再试", "try again later with “resume all”")
             raise HTTPException(409, f"{queue.blocked}; {wait}")
         await asyncio.to_thread(getattr(queue, command), job_id)
         shot = job.recorder.snapshot()
-        return json_answer({"message": command.told, "upload": upload_object(shot)})
+        return json_answer({"message": command.user_message, "upload": upload_object(shot)})
 
     @router.get("/history", response_model=schemas.History, summary="上传历史 / ended uploads, newest first")
     async def history(

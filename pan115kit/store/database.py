@@ -31,7 +31,7 @@ from typing import TypeVar
 
 from .._base.file_locks import opening_lock
 from ..errors import ConfigError
-from ..i18n import say
+from ..i18n import both
 from . import opening, schema
 from .faults import explained, is_busy, is_damage
 from .worker import Worker
@@ -205,7 +205,7 @@ class Database:
             self._say_damaged(odd, "its write-ahead log was not a log; the latest records may be missing")
 
     def _say_damaged(self, kept: Path, why: str) -> None:
-        notice = say(
+        notice = both(
             f"状态数据库已损坏({why})。损坏的文件保存为 {kept},已重新开始。",
             f"The state database was damaged ({why}). It was kept as {kept} and a new one begun.",
         )

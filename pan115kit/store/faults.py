@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreDamagedError, StoreError
-from ..i18n import say
+from ..i18n import both
 
 _ELSEWHERE = "or choose another directory with state_dir= or PAN115_STATE_DIR"
 
@@ -91,7 +91,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StoreError:
     if is_busy(error):
         return StoreError(
             f"the state database {path} is locked by another program",
-            hint=say("请关闭占用它的程序后再试", "close programs that hold it open and try again"),
+            hint=both("请关闭占用它的程序后再试", "close programs that hold it open and try again"),
             code=name,
             retryable=True,
         )

@@ -56,7 +56,7 @@ class LeaseStore:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
-        self._life = owners.LifeSign(database.directory)
+        self._life = owners.ProcessLock(database.directory)
         database.after_fork.append(self._life.forget)
 
     def acquire(self, session_id: str, holder: str) -> bool:

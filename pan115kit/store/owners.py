@@ -46,7 +46,7 @@ class Mark:
     started: str
 
 
-class LifeSign:
+class ProcessLock:
     """This process's sign of life in one state directory; appears with the first lease.
 
     Args:
@@ -55,7 +55,7 @@ class LifeSign:
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as name:
-        ...     sign = LifeSign(Path(name))
+        ...     sign = ProcessLock(Path(name))
         ...     alive = is_alive(Path(name), sign.mark())
         ...     sign.end()
         >>> alive

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import StoreError
-from ..i18n import say
+from ..i18n import both
 
 #: MIGRATIONS[n] takes a database from version n to n + 1; its version is in ``PRAGMA user_version``.
 #: Never edit one that was released: append.
@@ -124,7 +124,7 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
     if found > known:
         raise StoreError(
             f"{path} was written by a newer pan115kit (schema {found}, this one knows {known})",
-            hint=say(
+            hint=both(
                 "请升级 pan115kit，或用 PAN115_STATE_DIR 换个目录",
                 "upgrade with: pip install -U pan115kit, or choose another directory with PAN115_STATE_DIR",
             ),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ConfigError, SessionBusyError, StoreError
-from ..i18n import say
+from ..i18n import both
 from ..models import Part, UploadSession, UploadStatus
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
@@ -356,7 +356,7 @@ def _abort_row(abort: PendingAbort, now: float) -> tuple[Any, ...]:
 def _gone(session_id: str) -> StoreError:
     return StoreError(
         f"session {session_id} is not in the store",
-        hint=say("它已被删除，请重新上传", "it was deleted meanwhile; start the upload again"),
+        hint=both("它已被删除，请重新上传", "it was deleted meanwhile; start the upload again"),
     )
 
 

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from ..errors import StoreError
-from ..i18n import say
+from ..i18n import both
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Worker:
         with self._gate:
             if self._stopped:
                 raise StoreError(
-                    "the store is closed", hint=say("请用 open_store() 重新打开", "open it again with open_store()")
+                    "the store is closed", hint=both("请用 open_store() 重新打开", "open it again with open_store()")
                 )
             inline = self.inline
             if not inline:

@@ -132,7 +132,7 @@ class QueueCommands(abc.ABC):
 
     def leave(self, job_id: str) -> None:
         """Stop one upload and keep its session, so that the next run goes on there."""
-        self._post(self._stop, job_id, Stop.LEAVE)
+        self._post(self._stop, job_id, Stop.KEEP_SESSION)
 
     def retry(self, job_id: str) -> None:
         """Run a failed or cancelled upload again, from where its session stands; one that is just ending, then."""

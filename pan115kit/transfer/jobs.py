@@ -18,17 +18,17 @@ class Stop(enum.Enum):
 
     PAUSE = "pause"
     CANCEL = "cancel"
-    LEAVE = "leave"  # stop here, keep the session: Ctrl-C, close, exit
+    KEEP_SESSION = "keep session"  # stop here: Ctrl-C, close, exit
 
 
-_STRENGTH = (Stop.PAUSE, Stop.LEAVE, Stop.CANCEL)
+_STRENGTH = (Stop.PAUSE, Stop.KEEP_SESSION, Stop.CANCEL)
 
 
 def stronger(first: Stop | None, second: Stop) -> Stop:
     """Of two stops the one that goes further: closing must not turn a cancel into a session that is kept.
 
     Example:
-        >>> stronger(Stop.CANCEL, Stop.LEAVE).name, stronger(None, Stop.PAUSE).name
+        >>> stronger(Stop.CANCEL, Stop.KEEP_SESSION).name, stronger(None, Stop.PAUSE).name
         ('CANCEL', 'PAUSE')
     """
     return second if first is None else max(first, second, key=_STRENGTH.index)
@@ -103,7 +103,7 @@ class Job:
     @property
     def ends(self) -> bool:
         """Whether it runs, but not for long: it was told to stop for good, or its books are being closed."""
-        return self.task is not None and (self.ending or self.stop in (Stop.LEAVE, Stop.CANCEL))
+        return self.task is not None and (self.ending or self.stop in (Stop.KEEP_SESSION, Stop.CANCEL))
 
     @property
     def waits(self) -> bool:

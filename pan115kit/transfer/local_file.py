@@ -32,7 +32,7 @@ from ..errors import (
     NotAFileError,
     Pan115Error,
 )
-from ..i18n import say
+from ..i18n import both
 from ..models import FileIdentity
 from ..oss.crc64 import crc64
 
@@ -352,7 +352,7 @@ def _checked_name(path: str | os.PathLike[str]) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        hint = say("请重命名文件", "rename the file; 115 takes UTF-8 names")
+        hint = both("请重命名文件", "rename the file; 115 takes UTF-8 names")
         raise FileNameError(f"the name {os.path.basename(text)!r} is not valid Unicode", hint=hint) from None
     return text
 
@@ -366,7 +366,7 @@ def _require_regular(path: Path, status: os.stat_result) -> None:
         return
     kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(status.st_mode), "a device")
-    hint = say("文件夹请用 submit_folder", "use submit_folder for a folder") if stat.S_ISDIR(status.st_mode) else ""
+    hint = both("文件夹请用 submit_folder", "use submit_folder for a folder") if stat.S_ISDIR(status.st_mode) else ""
     raise NotAFileError(f"{path} is {kind}, not a regular file", hint=hint)
 
 

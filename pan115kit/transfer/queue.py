@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 
 from .._base import event_loops
-from ..errors import AccountBlockedError, Pan115Error, UploadCancelled, told
-from ..i18n import say
+from ..errors import AccountBlockedError, Pan115Error, UploadCancelled
+from ..i18n import both
 from ..models import UploadResult, UploadStatus
 from ..progress.tracker import ProgressTracker
 from .commands import QueueCommands
@@ -115,7 +115,7 @@ class UploadQueue(QueueCommands):
                 await asyncio.wait([job.hashing])
             outcome = await job.upload.run()
         except asyncio.CancelledError:
-            outcome = UploadCancelled(say("上传已停止", "the upload was stopped"))
+            outcome = UploadCancelled(both("上传已停止", "the upload was stopped"))
         except Pan115Error as error:
             outcome = error
         except Exception as error:  # a bug of ours must not leave anyone waiting: it is told and logged whole
@@ -150,10 +150,10 @@ class UploadQueue(QueueCommands):
         elif isinstance(outcome, AccountBlockedError):
             if self.blocked is None:
                 self.blocked, self._blocks = outcome, self._blocks + 1
-            await self._books.mark(job, UploadStatus.PAUSED, told(outcome))
+            await self._books.mark(job, UploadStatus.PAUSED, str(outcome))
             self._hold(job, outcome)
         else:
-            await self._books.mark(job, UploadStatus.FAILED, told(outcome))
+            await self._books.mark(job, UploadStatus.FAILED, str(outcome))
             await self._ended(job, UploadStatus.FAILED, outcome)
 
     async def _stopped(self, job: Job) -> None:
@@ -164,7 +164,7 @@ class UploadQueue(QueueCommands):
             # law 10: the abort is on disk before it is tried
             await self._books.drop_session(job)
             self._chore(self._books.abort_remembered())
-            cancelled = UploadCancelled(say("上传已取消", "the upload was cancelled"))
+            cancelled = UploadCancelled(both("上传已取消", "the upload was cancelled"))
             await self._ended(job, UploadStatus.CANCELLED, cancelled)
         else:
             await self._books.mark(job, UploadStatus.PAUSED)
@@ -177,7 +177,7 @@ class UploadQueue(QueueCommands):
             job.recorder.status(status, file_id=outcome.file_id)
         else:
             job.error = outcome
-            job.recorder.status(status, error_message=told(outcome))
+            job.recorder.status(status, error_message=str(outcome))
         await self.tracker.flush(job.job_id)
         self._tell(job, status, outcome)
 
@@ -189,7 +189,7 @@ class UploadQueue(QueueCommands):
             return
         job.error = outcome
         if job.status is not status:
-            job.recorder.status(status, error_message=told(outcome))
+            job.recorder.status(status, error_message=str(outcome))
         if not job.retry:  # who waits for a job that is retried at once waits for the retry
             job.future.set_exception(outcome)
 
@@ -271,7 +271,7 @@ class UploadQueue(QueueCommands):
 
     def _hold(self, job: Job, error: AccountBlockedError) -> None:
         """115 blocks the account: nothing is failed, nobody waits for ever (law 12)."""
-        job.recorder.status(UploadStatus.PAUSED, error_message=told(error))
+        job.recorder.status(UploadStatus.PAUSED, error_message=str(error))
         job.error, job.held_by = error, self._blocks
         if not job.future.done():
             job.future.set_exception(error)
@@ -314,7 +314,7 @@ class UploadQueue(QueueCommands):
         """Stop everything, keep every session; on the engine's loop."""
         self._closed = True
         for job in self.jobs():
-            self._stop(job.job_id, Stop.LEAVE)
+            self._stop(job.job_id, Stop.KEEP_SESSION)
         if self._sampler is not None:
             self._sampler.cancel()
         tasks = [task for job in self.jobs() for task in (job.task, job.hashing) if task is not None]
@@ -329,4 +329,4 @@ class UploadQueue(QueueCommands):
 
 
 def _kept() -> str:
-    return say("已停止，会话已保留，再次上传将从断点继续", "stopped; its session is kept: upload it again to go on")
+    return both("已停止，会话已保留，再次上传将从断点继续", "stopped; its session is kept: upload it again to go on")

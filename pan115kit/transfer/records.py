@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from ..errors import StoreError, told
+from ..errors import StoreError
 from ..models import HistoryEntry, UploadResult, UploadStatus
 from .jobs import Job
 from .upload import abort_pending
@@ -69,7 +69,7 @@ class Books:
             elapsed_seconds=job.recorder.snapshot().elapsed_seconds,
             file_id=done.file_id if done else "",
             pick_code=done.pick_code if done else "",
-            error_message=None if isinstance(outcome, UploadResult) else told(outcome),
+            error_message=None if isinstance(outcome, UploadResult) else str(outcome),
         )
         closes = job.request.session_id if done else ""
         await self._write(partial(self._tools.store.history.add, closes=closes), entry)

@@ -143,7 +143,7 @@ class FakeSocket {
     send(text) { this.sent.push(JSON.parse(text)); }
     close() { this.end(1000); }
     open() { this.readyState = 1; this.onopen?.({}); }
-    say(message) { this.onmessage?.({data: JSON.stringify(message)}); }
+    both(message) { this.onmessage?.({data: JSON.stringify(message)}); }
     end(code) { if (this.readyState === 3) return; this.readyState = 3; this.onclose?.({code}); }
 }
 globalThis.states = [];

@@ -314,7 +314,7 @@ def test_the_link_works_from_another_site(
             self.wfile.write(page)
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """RedactedDict."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Notebook) as other:
         worker = threading.Thread(target=other.serve_forever)

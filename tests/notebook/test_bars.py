@@ -14,7 +14,7 @@ from panel_support import QuietQueue, wait_for
 
 from pan115kit import ConfigError, Pan115Client, UploadConfig
 from pan115kit._base import event_loops
-from pan115kit._base.safe_output import Outlet
+from pan115kit._base.safe_output import SafeStream
 from pan115kit.models import UploadStatus
 from pan115kit.notebook import progress_display
 from pan115kit.notebook.progress_display import begin, show, watcher
@@ -96,7 +96,7 @@ def test_an_odd_sign_on_an_old_encoding_is_escaped() -> None:
     """One emoji in a name must not end the bars of a log in GBK."""
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding="gbk", write_through=True)
-    outlet = Outlet(file)
+    outlet = SafeStream(file)
     outlet.write("电影 😀 10 %\n")
     outlet.write("20 %\n")
     assert raw.getvalue().decode("gbk") == "电影 \\U0001f600 10 %\n20 %\n"
@@ -229,7 +229,7 @@ def test_bars_in_a_script_end_with_the_upload(tmp_path: Path, capsys: pytest.Cap
         assert "电影.mkv: 100%" in told.err
         job = client.submit(path, "/again", progress="tqdm")
         assert job.wait(60).success
-        wait_for(lambda: not [t for t in list(event_loops.faces()._tasks) if "Bars" in repr(t)])
+        wait_for(lambda: not [t for t in list(event_loops.ui_loop()._tasks) if "Bars" in repr(t)])
         assert "Instant" in capsys.readouterr().err
 
 
@@ -251,7 +251,7 @@ def test_begin_returns_at_once_and_bars_end_by_themselves(monkeypatch: pytest.Mo
     begin("tqdm", queue, ["a.bin"])
     upload.status(UploadStatus.SUCCESS)
     wait_for(lambda: "a.bin: 100%" in file.getvalue())
-    wait_for(lambda: not event_loops.faces()._tasks)
+    wait_for(lambda: not event_loops.ui_loop()._tasks)
     begin("none", queue, ["a.bin"])
 
 

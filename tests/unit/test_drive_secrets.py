@@ -57,11 +57,11 @@ def assert_silent(*texts: str) -> None:
             assert secret not in text
 
 
-def told(error: BaseException) -> str:
+def rendered(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
 
 
-def told_with_locals(error: BaseException) -> str:
+def rendered_with_locals(error: BaseException) -> str:
     """As pytest, rich and error trackers show it."""
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
@@ -84,7 +84,7 @@ async def provoke(drive: Any) -> None:
             await call()
         except Pan115Error as error:
             failed += 1
-            assert_silent(told(error), "".join(error._render_traceback_()))
+            assert_silent(rendered(error), "".join(error._render_traceback_()))
         assert_silent(repr(drive), str(drive), repr(drive._api))
         drive.reset()
     assert failed
@@ -131,7 +131,7 @@ def test_the_new_pair_is_as_silent_as_the_old() -> None:
     drive = OpenDrive(ACCESS, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
     with pytest.raises(Pan115Error, match="no:") as caught:
         asyncio.run(drive.account())
-    assert_silent(told(caught.value))
+    assert_silent(rendered(caught.value))
 
 
 QUIET_FAULTS: list[Any] = [
@@ -155,7 +155,7 @@ def test_local_variables_in_a_traceback_are_silent(fault: Any) -> None:
     for drive in (cookie, tokens, renewing):
         with pytest.raises(Pan115Error) as caught:
             asyncio.run(drive.account())
-        text = told_with_locals(caught.value)
+        text = rendered_with_locals(caught.value)
         assert "headers" in text
         assert_silent(text)
 
@@ -171,7 +171,7 @@ def test_a_callback_that_fails_shows_no_token_in_its_traceback() -> None:
     drive = OpenDrive(None, REFRESH, on_tokens=save, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
     with pytest.raises(Pan115Error, match="on_tokens") as caught:
         asyncio.run(drive.account())
-    assert_silent(told_with_locals(caught.value))
+    assert_silent(rendered_with_locals(caught.value))
 
 
 def test_logins_are_silent(caplog: pytest.LogCaptureFixture) -> None:

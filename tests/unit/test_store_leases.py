@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 OWNER = """
 import sys
-from pan115kit import locks
+from pan115kit._base import file_locks
 from pan115kit.store import Store
 if sys.argv[2] == "no locks":
     def unsupported(*arguments): raise OSError(file_locks.errno.ENOLCK, "No locks available")
@@ -176,7 +176,7 @@ def test_a_file_removed_between_making_and_locking_is_made_again(
         return real(descriptor, **options)
 
     monkeypatch.setattr(owners, "try_lock", cleaned_in_between)
-    sign = owners.LifeSign(tmp_path)
+    sign = owners.ProcessLock(tmp_path)
     mark = sign.mark()
     assert owners.is_alive(tmp_path, mark)
     assert sign.mark() == mark

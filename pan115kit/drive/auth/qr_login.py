@@ -24,12 +24,12 @@ from typing import Any, Self
 
 from ...config import Endpoints, UploadConfig
 from ...errors import CredentialsError, DriveProtocolError, LoginError
-from ...i18n import say
+from ...i18n import both
 from ..cookie_route import parse_cookie
 from ..error_codes import as_int, check_reply, is_true
 from ..http_client import ApiClient
 from ..responses import one_object
-from ..secret import Quiet, Secret, TokenPair
+from ..secret import RedactedDict, Secret, TokenPair
 from .credentials_file import Credentials
 from .qr_code import qr_svg, qr_text
 from .tokens import read_pair
@@ -85,11 +85,11 @@ class LoginState(StrEnum):
     def label(self) -> str:
         """What to tell the user, in the user's language."""
         return {
-            LoginState.WAITING: say("等待扫码", "Waiting for a scan"),
-            LoginState.SCANNED: say("已扫码，请在手机上确认", "Scanned: confirm on the phone"),
-            LoginState.CONFIRMED: say("登录成功", "Logged in"),
-            LoginState.EXPIRED: say("二维码已过期", "The QR code has expired"),
-            LoginState.CANCELLED: say("已在手机上取消", "Cancelled on the phone"),
+            LoginState.WAITING: both("等待扫码", "Waiting for a scan"),
+            LoginState.SCANNED: both("已扫码，请在手机上确认", "Scanned: confirm on the phone"),
+            LoginState.CONFIRMED: both("登录成功", "Logged in"),
+            LoginState.EXPIRED: both("二维码已过期", "The QR code has expired"),
+            LoginState.CANCELLED: both("已在手机上取消", "Cancelled on the phone"),
         }[self]
 
 
@@ -256,7 +256,7 @@ class DeviceLogin(QrLogin):
 
     async def _fetch(self) -> None:
         url = f"{self._at.passport}/open/deviceCodeToToken"
-        form: Quiet[str | int] = Quiet(uid=self._uid, code_verifier=self._verifier)
+        form: RedactedDict[str | int] = RedactedDict(uid=self._uid, code_verifier=self._verifier)
         self._pair = read_pair((await self._api.once("POST", url, form=form)).get("data"))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import AccessTokenError, CredentialsError, DriveProtocolError, LoginError, Pan115Error
 from ..error_codes import as_int
 from ..http_client import ApiClient
-from ..secret import Quiet, Secret, TokenPair
+from ..secret import RedactedDict, Secret, TokenPair
 from .credentials_file import Credentials
 from .saved_tokens import SavedTokens
 
@@ -126,7 +126,7 @@ class TokenKeeper:
         self._expires_at = newer.expires_at or None
 
     async def _ask(self) -> None:
-        form: Quiet[str | int] = Quiet(refresh_token=self._pair.refresh.reveal())
+        form: RedactedDict[str | int] = RedactedDict(refresh_token=self._pair.refresh.reveal())
         try:
             # route="open" reads 99 as an expired access token.
             pair = read_pair((await self._api.once("POST", self._url, form=form)).get("data"))
@@ -175,7 +175,7 @@ def read_pair(data: Any) -> TokenPair:
         >>> read_pair({"access_token": "a", "refresh_token": "r", "expires_in": 7200})
         TokenPair(access=<secret>, refresh=<secret>, lifetime=7200.0)
     """
-    pair = Quiet(data) if isinstance(data, dict) else Quiet()
+    pair = RedactedDict(data) if isinstance(data, dict) else RedactedDict()
     if not all(isinstance(pair.get(name), str) and pair[name] for name in ("access_token", "refresh_token")):
         raise DriveProtocolError("115's answer lacks the tokens", hint="log in again", retryable=False)
     seconds = as_int(pair.get("expires_in"))

@@ -40,7 +40,7 @@ lowest: $(VENV)/.installed
 
 # A kernel that takes messages one by one; the tests of tests/notebook make it themselves where it is missing.
 venv-ipykernel6: $(VENV)/.installed
-	$(BIN)/python tests/notebook/ipykernel6.py .venv-ipykernel6
+	$(BIN)/python tests/support/ipykernel6.py .venv-ipykernel6
 
 lab: $(VENV)/.installed
 	$(BIN)/jupyter lab notebooks

@@ -1,8 +1,8 @@
 """The words people read: one catalogue a language, and numbers, sizes and times as that language writes them.
 
 Every message, hint, status and label stands in ``pan115kit/locales/LANGUAGE.json`` under one key, which :func:`say`
-takes; the JavaScript of ``pan115kit/web`` reads the same files.  A further language is one further file: it is found by
-its name, and a test says which keys it lacks.
+takes; the JavaScript of ``pan115kit/web`` reads the same files.  A further language is one further file: it is found
+by its name, and a test says which keys it lacks.
 
 Example:
     >>> say("status.paused", lang="en"), say("status.paused", lang="zh")

@@ -18,6 +18,7 @@ FACES = ("notebook", "server", "keyring")
 ENOUGH = [
     "tests/unit",
     "tests/server",
+    "tests/integration",
     "tests/sandbox",
     "tests/notebook/test_panel.py",
     "tests/notebook/test_bars.py",

@@ -9,10 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "sandbox")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from crash_support import Tally, forging, random_kills  # noqa: E402
-from upload_support import Stage  # noqa: E402
+from crash_support import Tally, forging, random_kills
+from upload_support import Stage
 
 
 def main() -> None:

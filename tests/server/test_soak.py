@@ -26,7 +26,7 @@ ROOM = 100_000_000
 @contextlib.contextmanager
 def moving_server(uploads: int, moving: int) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
     """A server in a process of its own, so that its memory can be told from its clients'."""
-    script = Path(__file__).with_name("soak_server.py")
+    script = Path(__file__).parents[1] / "support" / "soak_server.py"
     child = subprocess.Popen(
         [sys.executable, str(script), str(uploads), str(moving)],
         stdin=subprocess.PIPE,

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from scripts import finish, run, start
+from script_support import finish, run, start
 from upload_support import PART, Stage, settings
 
 from pan115kit import (

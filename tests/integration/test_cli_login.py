@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from scripts import environment
+from script_support import environment
 from upload_support import PATIENCE, Stage
 
 from pan115kit.drive.auth.credentials_file import CredentialStore

@@ -1,6 +1,6 @@
 """A second environment beside the present one, which differs only in its ipykernel: 6.31 takes messages one by one.
 
-Run as ``python tests/notebook/ipykernel6.py DIRECTORY`` it makes the environment; it is cheap, because everything but
+Run as ``python tests/support/ipykernel6.py DIRECTORY`` it makes the environment; it is cheap, because everything but
 ipykernel comes from the present one.
 """
 

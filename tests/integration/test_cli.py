@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripts import environment
+from script_support import environment
 from upload_support import PART, PATIENCE, Stage, content, until
 
 from pan115kit.entrypoints import cli

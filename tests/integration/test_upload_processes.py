@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from scripts import finish, start
+from script_support import finish, start
 from upload_support import PART, Stage
 
 from pan115kit.drive.auth.credentials_file import Credentials, CredentialStore

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
 import os
+import signal
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
@@ -16,6 +19,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import httpx
 import oss2
+import pytest
+from upload_support import PATIENCE
 
 from pan115kit.drive.cipher import ClientCipher, make_signature, make_token
 from pan115kit.sandbox import Sandbox
@@ -205,3 +210,27 @@ def random_bytes(size: int) -> bytes:
 
 def body_fields(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode()))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def certificates_once() -> Iterator[None]:
+    """Reading the certificates takes longer than many a test; nothing here is encrypted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def httpx_is_patient() -> Iterator[None]:
+    """The five seconds that ``httpx.get`` and its kin wait by default are no test of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for wait in ("connect", "read", "write", "pool"):
+            patch.setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, wait, PATIENCE)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard() -> None:
+    """A shell's background job ignores SIGINT, and so do its children: the tests of Ctrl-C would wait for ever."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

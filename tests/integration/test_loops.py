@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from scripts import finish, run, start
+from script_support import finish, run, start
 from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import UploadStatus

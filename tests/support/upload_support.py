@@ -9,9 +9,11 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pan115kit import Pan115Client, UploadConfig, UploadJob
 from pan115kit.config import KIB
@@ -180,3 +182,13 @@ class Stage:
 def ended(job: UploadJob) -> bool:
     """For :func:`until`."""
     return job.done
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A sandbox, clients of it, files; see :class:`Stage`."""
+    made = Stage(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripts import environment
+from script_support import environment
 from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import Pan115Client, Pan115Error

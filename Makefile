@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FILE ?=
 
-.PHONY: demo test check lab notebooks lowest venv-ipykernel6 clean help
+.PHONY: demo test check docs lab notebooks lowest venv-ipykernel6 clean help
 
 help:
 	@echo "make demo [FILE=/path]  upload, kill at 40 %, resume, verify - on a local 115 (no account)"
 	@echo "make test               all checks and tests"
+	@echo "make docs               the documentation as a site, in docs/_build/html"
 	@echo "make lab                JupyterLab on the tutorials"
 	@echo "make notebooks          run the tutorials and keep their outputs"
 	@echo "make lowest             the tests with the oldest versions that pyproject.toml allows"
@@ -30,6 +31,12 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+
+docs: $(VENV)/.installed
+	rm -rf docs/_build
+	$(BIN)/sphinx-build -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 test: check
 	$(BIN)/python -m pytest --quiet --doctest-modules pan115kit
@@ -49,4 +56,4 @@ notebooks: $(VENV)/.installed
 	$(BIN)/python notebooks/execute.py
 
 clean:
-	rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* docs/_build docs/tutorials .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,56 @@
+"""How the documentation is built: ``make docs``.  Warnings are errors, and nothing is fetched."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pan115kit
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+project = "pan115kit"
+author = "The pan115kit developers"
+copyright = "The pan115kit developers, MIT licence"
+release = version = pan115kit.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "README.md"]
+nitpicky = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "pan115kit"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "use_edit_page_button": False,
+    "header_links_before_dropdown": 6,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"index": [], "changelog": [], "contributing": []}
+
+# Pages are Markdown; a heading of any depth can be linked to.
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 4
+# A notebook's own first heading may be followed by any other.
+suppress_warnings = ["mystnb.unknown_mime_type"]
+
+# The tutorials are shown as they were kept: they are run by the tests, not by the build.
+nb_execution_mode = "off"
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no remote scripts: a saved panel is a static report
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_class_signature = "mixed"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+# The tutorials stand beside docs/, where `make lab` opens them; the build reads a copy.
+TUTORIALS = HERE / "tutorials"
+shutil.rmtree(TUTORIALS, ignore_errors=True)
+TUTORIALS.mkdir()
+for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    shutil.copyfile(notebook, TUTORIALS / notebook.name)

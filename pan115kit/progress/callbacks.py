@@ -76,7 +76,7 @@ class CallbackRegistry:
         with self._lock:
             self._table.setdefault(key, []).append(subscription)
             if now is not None:
-                self._want(subscription, now, urgent=now.current_status.is_final)
+                self._want(subscription, now, urgent=now.status.is_final)
 
     def unsubscribe(self, key: str, callback: ProgressCallback) -> None:
         """Undo :meth:`subscribe`; unknown pairs are ignored."""

@@ -74,7 +74,7 @@ class ProgressRecorder:
         self._meter = RateMeter(clock())
 
     @property
-    def current_status(self) -> UploadStatus:
+    def status(self) -> UploadStatus:
         """The status now."""
         return self._state.status
 
@@ -91,7 +91,9 @@ class ProgressRecorder:
             self._state.session_id = session_id or self._state.session_id
             self._changed()
 
-    def status(self, status: UploadStatus, *, error_message: str | None = None, file_id: str | None = None) -> None:
+    def set_status(
+        self, status: UploadStatus, *, error_message: str | None = None, file_id: str | None = None
+    ) -> None:
         """Enter ``status``; the meter starts anew, because what it counts changes."""
         with self._lock:
             state, now = self._state, self._clock()
@@ -110,7 +112,7 @@ class ProgressRecorder:
                 state.uploaded_parts = state.total_parts
             self._changed(final=status.is_final)
 
-    def hashed(self, done: int) -> None:
+    def set_hashed(self, done: int) -> None:
         """``done`` bytes of the file are hashed."""
         with self._lock:
             self._state.hashed = done
@@ -118,13 +120,13 @@ class ProgressRecorder:
                 self._meter.add(self._clock(), done)
             self._changed()
 
-    def parts(self, done: int, total: int) -> None:
+    def set_parts(self, done: int, total: int) -> None:
         """``done`` of ``total`` parts are acknowledged."""
         with self._lock:
             self._state.uploaded_parts, self._state.total_parts = done, total
             self._changed()
 
-    def resumed(self, done: int) -> None:
+    def set_resumed(self, done: int) -> None:
         """``done`` bytes are there from an earlier run (or none, after a fresh start): they are not speed."""
         with self._lock:
             state = self._state
@@ -133,7 +135,7 @@ class ProgressRecorder:
             self._meter.reset(self._clock(), done)
             self._changed()
 
-    def uploaded(self, done: int) -> None:
+    def set_uploaded(self, done: int) -> None:
         """``done`` bytes are acknowledged or on the wire."""
         with self._lock:
             state = self._state
@@ -142,7 +144,7 @@ class ProgressRecorder:
             self._meter.add(self._clock(), state.uploaded)
             self._changed()
 
-    def retried(self) -> None:
+    def count_retry(self) -> None:
         """A call is made again."""
         with self._lock:
             self._state.retries += 1

@@ -29,7 +29,7 @@ class ProgressTracker:
     Example:
         >>> tracker = ProgressTracker()
         >>> recorder = tracker.open("job-1", "/tmp/a.bin", "a.bin", 10)
-        >>> recorder.uploaded(5)
+        >>> recorder.set_uploaded(5)
         >>> tracker.snapshot("job-1").percentage
         50.0
     """
@@ -74,7 +74,7 @@ class ProgressTracker:
             self._recorders[job_id] = recorder
             self._latest[file_path] = job_id
             self._drop_oldest()
-            recorder.status(UploadStatus.PENDING)
+            recorder.set_status(UploadStatus.PENDING)
             return recorder
 
     def forget(self, job_id: str) -> None:
@@ -89,7 +89,7 @@ class ProgressTracker:
     def _drop_oldest(self) -> None:
         if len(self._recorders) <= KEPT_FINISHED:
             return
-        finished = [j for j, r in self._recorders.items() if r.current_status.is_final]
+        finished = [j for j, r in self._recorders.items() if r.status.is_final]
         for job_id in finished[: len(self._recorders) - KEPT_FINISHED]:
             self.forget(job_id)
 
@@ -125,9 +125,7 @@ class ProgressTracker:
     def changed_since(self, version: int) -> tuple[int, list[UploadProgress]]:
         """The present version, and the uploads that changed after ``version`` or are moving."""
         with self._lock:
-            changed = [
-                r.snapshot() for r in self._recorders.values() if r.version > version or r.current_status.is_active
-            ]
+            changed = [r.snapshot() for r in self._recorders.values() if r.version > version or r.status.is_active]
             return self._version, changed
 
     async def get_progress(self, file_path: str | os.PathLike[str]) -> UploadProgress | None:

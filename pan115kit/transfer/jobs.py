@@ -98,7 +98,7 @@ class Job:
     @property
     def status(self) -> UploadStatus:
         """Where it stands."""
-        return self.recorder.current_status
+        return self.recorder.status
 
     @property
     def ends(self) -> bool:

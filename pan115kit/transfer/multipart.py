@@ -114,8 +114,8 @@ class Multipart:
             total_parts=count_parts(self.file.size, part_size),
         )
         await self.tools.store.call(sessions.set_parts, self.session_id, [])
-        self.recorder.resumed(0)
-        self.recorder.parts(0, count_parts(self.file.size, part_size))
+        self.recorder.set_resumed(0)
+        self.recorder.set_parts(0, count_parts(self.file.size, part_size))
         return [], 0
 
     async def _resume(self) -> tuple[list[Part], int]:
@@ -138,7 +138,7 @@ class Multipart:
         logger.info("%s: going on at byte %d: %s", self.file.name, plan.offset, plan.reason)
         await self.tools.store.call(sessions.set_parts, self.session_id, list(plan.parts))
         self.wire.tally.resumed = self.wire.tally.resumed or bool(plan.parts)
-        self.recorder.resumed(sum(part.size for part in plan.parts))
+        self.recorder.set_resumed(sum(part.size for part in plan.parts))
         return list(plan.parts), plan.offset
 
     async def _check_against_file(self, plan: Plan, part: Part) -> None:
@@ -162,7 +162,7 @@ class Multipart:
     async def _in_order(self, parts: list[Part], offset: int) -> list[Part]:
         size = self.file.size
         part_size = part_size_for(size - offset, self.tools.config.part_size, done_parts=len(parts))
-        self.recorder.parts(len(parts), len(parts) + count_parts(size - offset, part_size))
+        self.recorder.set_parts(len(parts), len(parts) + count_parts(size - offset, part_size))
         while offset < size:
             length = min(part_size, size - offset)
             begun = time.monotonic()
@@ -176,8 +176,8 @@ class Multipart:
                 if grown != part_size:
                     part_size = grown
                     await self._tell_total(len(parts) + count_parts(size - offset, part_size))
-            self.recorder.uploaded(offset)
-            self.recorder.parts(len(parts), len(parts) + count_parts(size - offset, part_size))
+            self.recorder.set_uploaded(offset)
+            self.recorder.set_parts(len(parts), len(parts) + count_parts(size - offset, part_size))
         return parts
 
     async def _tell_total(self, total: int) -> None:
@@ -190,7 +190,7 @@ class Multipart:
         total = count_parts(size, part_size)
         done = {p.number: p for p in parts if p.size == min(part_size, size - (p.number - 1) * part_size)}
         gate = asyncio.Semaphore(self.tools.config.parts_in_flight)
-        self.recorder.parts(len(done), total)
+        self.recorder.set_parts(len(done), total)
 
         async def send(number: int) -> None:
             offset = (number - 1) * part_size
@@ -198,8 +198,8 @@ class Multipart:
                 part = await self._send(number, offset, min(part_size, size - offset))
                 await self.tools.store.call(self.tools.store.sessions.add_part, self.session_id, part)
                 done[number] = part
-                self.recorder.uploaded(sum(p.size for p in done.values()))
-                self.recorder.parts(len(done), total)
+                self.recorder.set_uploaded(sum(p.size for p in done.values()))
+                self.recorder.set_parts(len(done), total)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -258,7 +258,7 @@ class Multipart:
 
     def _count_retry(self) -> None:
         self.wire.tally.retries += 1
-        self.recorder.retried()
+        self.recorder.count_retry()
 
     async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
         return await self.tools.retrying(call, self._count_retry)

@@ -101,7 +101,7 @@ class UploadQueue(QueueCommands):
     def _hashed(self, job: Job, _: asyncio.Task[None]) -> None:
         job.hashing = None
         if job.task is None and job.status is UploadStatus.HASHING:
-            job.recorder.status(UploadStatus.PENDING)
+            job.recorder.set_status(UploadStatus.PENDING)
         self._pump()
 
     async def _run(self, job: Job) -> None:
@@ -159,7 +159,7 @@ class UploadQueue(QueueCommands):
     async def _stopped(self, job: Job) -> None:
         if job.stop is Stop.PAUSE:
             await self._books.mark(job, UploadStatus.PAUSED)
-            job.recorder.status(UploadStatus.PENDING if job.again else UploadStatus.PAUSED)
+            job.recorder.set_status(UploadStatus.PENDING if job.again else UploadStatus.PAUSED)
         elif job.stop is Stop.CANCEL:
             # law 10: the abort is on disk before it is tried
             await self._books.drop_session(job)
@@ -174,10 +174,10 @@ class UploadQueue(QueueCommands):
         await self._books.history(job, status, outcome)
         self._renew(job)  # before the status says that it has ended: who sees that must not get the old outcome
         if isinstance(outcome, UploadResult):
-            job.recorder.status(status, file_id=outcome.file_id)
+            job.recorder.set_status(status, file_id=outcome.file_id)
         else:
             job.error = outcome
-            job.recorder.status(status, error_message=str(outcome))
+            job.recorder.set_status(status, error_message=str(outcome))
         await self.tracker.flush(job.job_id)
         self._tell(job, status, outcome)
 
@@ -189,7 +189,7 @@ class UploadQueue(QueueCommands):
             return
         job.error = outcome
         if job.status is not status:
-            job.recorder.status(status, error_message=str(outcome))
+            job.recorder.set_status(status, error_message=str(outcome))
         if not job.retry:  # who waits for a job that is retried at once waits for the retry
             job.future.set_exception(outcome)
 
@@ -212,7 +212,7 @@ class UploadQueue(QueueCommands):
             self._stop_running(job, stop)
             return
         if stop is Stop.PAUSE:
-            job.recorder.status(UploadStatus.PAUSED)
+            job.recorder.set_status(UploadStatus.PAUSED)
         else:
             job.stop, job.ending = stop, True
             job.task = asyncio.get_running_loop().create_task(self._end_idle(job))
@@ -249,7 +249,7 @@ class UploadQueue(QueueCommands):
                 job.future = new_future()
                 if job.held_by == self._blocks:
                     self._unblock()  # the user says go on; once for all that this block holds
-            job.recorder.status(UploadStatus.PENDING)
+            job.recorder.set_status(UploadStatus.PENDING)
             self._pump()
 
     def _retry(self, job_id: str) -> None:
@@ -266,12 +266,12 @@ class UploadQueue(QueueCommands):
         # what the earlier try has sent was sent: one job, one tally
         job.upload = Upload(job.request, self.tools, job.recorder, self._clock, job.upload.tally)
         job.hashed, job.started_at, job.stop = False, 0.0, None
-        job.recorder.status(UploadStatus.PENDING)
+        job.recorder.set_status(UploadStatus.PENDING)
         self._pump()
 
     def _hold(self, job: Job, error: AccountBlockedError) -> None:
         """115 blocks the account: nothing is failed, nobody waits for ever (law 12)."""
-        job.recorder.status(UploadStatus.PAUSED, error_message=str(error))
+        job.recorder.set_status(UploadStatus.PAUSED, error_message=str(error))
         job.error, job.held_by = error, self._blocks
         if not job.future.done():
             job.future.set_exception(error)

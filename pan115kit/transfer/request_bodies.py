@@ -64,4 +64,4 @@ class Wire:
             yield chunk
             sent += len(chunk)
             self.tally.bytes_sent += len(chunk)
-            self.recorder.uploaded(offset + sent)
+            self.recorder.set_uploaded(offset + sent)

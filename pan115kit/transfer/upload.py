@@ -194,7 +194,7 @@ class Upload:
         return await self.tools.folders.id_of(self.request.target_path, create=self.tools.config.create_target)
 
     async def _hash(self, file: LocalFile) -> str:
-        self.recorder.status(UploadStatus.HASHING)
+        self.recorder.set_status(UploadStatus.HASHING)
         hashes, call = self.tools.store.hashes, self.tools.store.call
 
         async def remember(identity: FileIdentity, sha1: str) -> None:
@@ -206,7 +206,7 @@ class Upload:
             cached=lambda identity: call(hashes.get, identity),
             remember=remember,
         )
-        self.recorder.hashed(file.size)
+        self.recorder.set_hashed(file.size)
         return sha1
 
     async def _same_content_or_fresh(self, session: UploadSession) -> UploadSession:
@@ -228,7 +228,7 @@ class Upload:
     # -- delivery ----------------------------------------------------------------------------------------------
 
     async def _deliver(self, file: LocalFile, session: UploadSession) -> UploadResult:
-        self.recorder.status(UploadStatus.CHECKING)
+        self.recorder.set_status(UploadStatus.CHECKING)
         ending = Ending(self.tools, file, self._name, self.sha1, self._folder_id, self.recorder)
         if self.request.skip_existing and (there := await ending.find(None)):
             return self._result(UploadStatus.QUICK_SUCCESS, there.file_id, there.pick_code, "文件已存在")
@@ -242,7 +242,7 @@ class Upload:
         restarts, refused = 0, None
         while True:
             if ticket is None:
-                self.recorder.status(UploadStatus.CHECKING)
+                self.recorder.set_status(UploadStatus.CHECKING)
                 answer = await self._init(file)
                 if isinstance(answer, Instant):
                     return self._result(UploadStatus.QUICK_SUCCESS, answer.file_id, answer.pick_code)
@@ -250,7 +250,7 @@ class Upload:
                     raise refused  # the same bytes would end the same way
                 ticket = answer.ticket
             await self._update(ticket=ticket, upload_id=upload_id, status=UploadStatus.UPLOADING)
-            self.recorder.status(UploadStatus.UPLOADING)
+            self.recorder.set_status(UploadStatus.UPLOADING)
             try:
                 done = await self._send(file, ending, ticket, upload_id)
                 return self._result(UploadStatus.SUCCESS, done.file_id, done.pick_code or ticket.pick_code)
@@ -262,13 +262,13 @@ class Upload:
                     raise signal.error from signal
                 logger.warning("%s: beginning anew: %s", self._name, signal.error)
                 self.tally.retries += 1
-                self.recorder.retried()
+                self.recorder.count_retry()
             except VerificationError as error:
                 file.check_unchanged()  # if the file itself is the cause, that is the clearer error
                 refused = error
             await self.drop_multipart(await self._row() or session)
             ticket, upload_id = None, ""
-            self.recorder.resumed(0)
+            self.recorder.set_resumed(0)
 
     async def _earlier_ticket(self, session: UploadSession) -> tuple[UploadTicket | None, str]:
         """Ticket and upload_id of an earlier run that can be continued, asked anew (protocol §4.8)."""

@@ -93,8 +93,8 @@ class Ending:
                 if not helps or attempt > self.tools.config.retries:
                     raise
                 wire.tally.retries += 1
-                self.recorder.retried()
-                self.recorder.uploaded(0)
+                self.recorder.count_retry()
+                self.recorder.set_uploaded(0)
                 await self.tools.back_off(attempt)
 
     async def complete(self, multipart: Multipart, parts: list[Part]) -> Arrived:
@@ -125,7 +125,7 @@ class Ending:
                     raise
                 wire = multipart.wire
                 wire.tally.retries += 1
-                self.recorder.retried()
+                self.recorder.count_retry()
                 await self.tools.back_off(attempt)
                 parts = await self._still_open(multipart, error)
 

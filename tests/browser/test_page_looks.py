@@ -75,10 +75,10 @@ def all_states(tracker: ProgressTracker) -> None:
     for number, status in enumerate(UploadStatus):
         recorder = tracker.open(f"job-{number}", f"/data/{status}.bin", f"{status}.bin", 1_000_000, "/影视")
         if status is not UploadStatus.PENDING:
-            recorder.parts(3, 10)
-            recorder.uploaded(300_000)
+            recorder.set_parts(3, 10)
+            recorder.set_uploaded(300_000)
         error = "网盘空间不足" if status is UploadStatus.FAILED else None
-        recorder.status(status, file_id="3277950853089710677" if status.is_success else None, error_message=error)
+        recorder.set_status(status, file_id="3277950853089710677" if status.is_success else None, error_message=error)
 
 
 @pytest.mark.parametrize(("locale", "column"), [("zh-CN", 0), ("en-GB", 1)])
@@ -195,9 +195,9 @@ def test_those_who_do_not_see_it_can_use_it(
         assert unnamed == 0
         seen.page.get_by_role("button", name="Pause: uploading.bin").focus()
         recorder = _recorder(tracker, UploadStatus.UPLOADING)
-        recorder.status(UploadStatus.PAUSED)
+        recorder.set_status(UploadStatus.PAUSED)
         expect(seen.page.get_by_role("button", name="Resume: uploading.bin")).to_be_focused()
-        recorder.status(UploadStatus.SUCCESS, file_id="1")
+        recorder.set_status(UploadStatus.SUCCESS, file_id="1")
         expect(seen.page.locator("#announce")).to_contain_text("uploading.bin: Uploaded")
 
 
@@ -209,7 +209,7 @@ def test_the_keyboard_stays_with_a_row_that_moves(
     with opened(browser, start().link) as seen:
         seen.count(9)
         seen.page.get_by_role("button", name="Retry: failed.bin").focus()
-        _recorder(tracker, UploadStatus.FAILED).status(UploadStatus.HASHING)
+        _recorder(tracker, UploadStatus.FAILED).set_status(UploadStatus.HASHING)
         expect(seen.page.locator(".item .name").nth(3)).to_have_text("failed.bin")  # above the paused one
         expect(seen.page.get_by_role("button", name="Pause: failed.bin")).to_be_focused()
 
@@ -227,10 +227,10 @@ def test_ten_thousand_uploads_stay_quick(
     with opened(browser, start().link) as seen:
         expect(seen.page.locator("#uploads-title")).to_have_text("Uploads (10000)")
         seen.count(100)
-        recorders[9_999].status(UploadStatus.UPLOADING)
-        recorders[9_999].uploaded(500_000)
+        recorders[9_999].set_status(UploadStatus.UPLOADING)
+        recorders[9_999].set_uploaded(500_000)
         expect(seen.page.locator(".item .name").first).to_have_text("file-09999.bin")
-        recorders[5_000].status(UploadStatus.FAILED, error_message="no")
+        recorders[5_000].set_status(UploadStatus.FAILED, error_message="no")
         expect(seen.page.locator("[data-filter=failedTab] b")).to_have_text("1")
         seen.page.click("[data-filter=failedTab]")
         expect(seen.page.locator(".item .name")).to_have_text(["file-05000.bin"])

@@ -52,9 +52,9 @@ def test_a_resumed_upload_begins_at_its_byte_and_its_rate_is_not_inflated() -> N
         queue,
         ["big.mkv"],
         [
-            lambda: upload.status(UploadStatus.UPLOADING),
-            lambda: upload.resumed(900_000_000),
-            lambda: upload.uploaded(900_001_000),
+            lambda: upload.set_status(UploadStatus.UPLOADING),
+            lambda: upload.set_resumed(900_000_000),
+            lambda: upload.set_uploaded(900_001_000),
         ],
         file,
     )
@@ -83,12 +83,12 @@ def test_a_stream_that_breaks_is_drawn_on_no_more() -> None:
 
     def breaks() -> None:
         file.broken = True
-        upload.uploaded(500)
+        upload.set_uploaded(500)
 
-    drawn(queue, ["a.bin"], [lambda: upload.status(UploadStatus.UPLOADING), breaks], file)
+    drawn(queue, ["a.bin"], [lambda: upload.set_status(UploadStatus.UPLOADING), breaks], file)
     file.broken = False
     before = file.getvalue()
-    drawn(queue, ["a.bin"], [lambda: upload.status(UploadStatus.SUCCESS)], Gone())  # nobody holds the lock
+    drawn(queue, ["a.bin"], [lambda: upload.set_status(UploadStatus.SUCCESS)], Gone())  # nobody holds the lock
     assert file.getvalue() == before
 
 
@@ -118,11 +118,11 @@ def test_hashing_has_a_line_of_its_own_that_goes_away() -> None:
         queue,
         ["a.bin"],
         [
-            lambda: upload.status(UploadStatus.HASHING),
-            lambda: upload.hashed(1000),
-            lambda: upload.status(UploadStatus.UPLOADING),
-            lambda: upload.uploaded(1000),
-            lambda: upload.status(UploadStatus.SUCCESS),
+            lambda: upload.set_status(UploadStatus.HASHING),
+            lambda: upload.set_hashed(1000),
+            lambda: upload.set_status(UploadStatus.UPLOADING),
+            lambda: upload.set_uploaded(1000),
+            lambda: upload.set_status(UploadStatus.SUCCESS),
         ],
         file,
     )
@@ -142,9 +142,9 @@ def test_paused_and_failed_uploads_are_seen(status: UploadStatus, colour: str) -
     upload = queue.add("a.bin", 1000)
 
     def stop() -> None:
-        upload.status(status, error_message="no space" if status is UploadStatus.FAILED else None)
+        upload.set_status(status, error_message="no space" if status is UploadStatus.FAILED else None)
 
-    bars = drawn(queue, ["a.bin"], [lambda: upload.status(UploadStatus.UPLOADING), stop], file)
+    bars = drawn(queue, ["a.bin"], [lambda: upload.set_status(UploadStatus.UPLOADING), stop], file)
     assert bars._bars["a.bin"].colour == colour
     assert status.label in screen(file)[-1]
     assert ("no space" in screen(file)[-1]) == (status is UploadStatus.FAILED)
@@ -158,9 +158,9 @@ def test_a_resumed_bar_loses_its_orange() -> None:
         queue,
         ["a.bin"],
         [
-            lambda: upload.status(UploadStatus.UPLOADING),
-            lambda: upload.status(UploadStatus.PAUSED),
-            lambda: upload.status(UploadStatus.UPLOADING),
+            lambda: upload.set_status(UploadStatus.UPLOADING),
+            lambda: upload.set_status(UploadStatus.PAUSED),
+            lambda: upload.set_status(UploadStatus.UPLOADING),
         ],
         file,
     )
@@ -175,9 +175,9 @@ def test_several_uploads_have_a_line_each_and_a_total() -> None:
         queue,
         ["a.bin", "b.bin"],
         [
-            lambda: first.status(UploadStatus.UPLOADING),
-            lambda: second.status(UploadStatus.QUICK_SUCCESS),
-            lambda: first.status(UploadStatus.SUCCESS),
+            lambda: first.set_status(UploadStatus.UPLOADING),
+            lambda: second.set_status(UploadStatus.QUICK_SUCCESS),
+            lambda: first.set_status(UploadStatus.SUCCESS),
         ],
         file,
     )
@@ -193,9 +193,9 @@ def test_a_log_file_gets_few_lines_and_no_colours(monkeypatch: pytest.MonkeyPatc
     """Ten lines a second for a day, with escape codes, make a log useless."""
     queue, file = QuietQueue(), io.StringIO()
     upload = queue.add("a.bin", 10_000)
-    steps: list[Any] = [lambda: upload.status(UploadStatus.UPLOADING)]
-    steps += [lambda n=n: upload.uploaded(n) for n in range(0, 10_000, 100)]
-    steps += [lambda: upload.status(UploadStatus.PAUSED), lambda: upload.status(UploadStatus.SUCCESS)]
+    steps: list[Any] = [lambda: upload.set_status(UploadStatus.UPLOADING)]
+    steps += [lambda n=n: upload.set_uploaded(n) for n in range(0, 10_000, 100)]
+    steps += [lambda: upload.set_status(UploadStatus.PAUSED), lambda: upload.set_status(UploadStatus.SUCCESS)]
     drawn(queue, ["a.bin"], steps, file)
     assert "\x1b" not in file.getvalue()
     assert len(screen(file)) < 10
@@ -249,7 +249,7 @@ def test_begin_returns_at_once_and_bars_end_by_themselves(monkeypatch: pytest.Mo
     queue = QuietQueue()
     upload = queue.add("a.bin", 10, UploadStatus.UPLOADING)
     begin("tqdm", queue, ["a.bin"])
-    upload.status(UploadStatus.SUCCESS)
+    upload.set_status(UploadStatus.SUCCESS)
     wait_for(lambda: "a.bin: 100%" in file.getvalue())
     wait_for(lambda: not event_loops.ui_loop()._tasks)
     begin("none", queue, ["a.bin"])

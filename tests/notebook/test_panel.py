@@ -194,7 +194,7 @@ def test_a_row_that_has_just_changed_its_upload_ignores_the_press(panels: list[P
     panels.append(panel)
     assert panel.widget is not None
     assert panel.view.button("cancel", "file-0000.bin")
-    queue.recorders["file-0000.bin"].status(UploadStatus.SUCCESS)
+    queue.recorders["file-0000.bin"].set_status(UploadStatus.SUCCESS)
     panel.refresh()
     panel.view.button("cancel", "file-0002.bin").click()
     event_loops.faces().submit(_nothing()).result(5)
@@ -238,7 +238,7 @@ def test_the_number_of_uploads_does_not_change_what_is_sent(rows: int, panels: l
         del sent[:]
         for tick in range(4):
             for number in range(10):
-                queue.recorders[f"file-{number:04}.bin"].uploaded(100 * (tick + 2))
+                queue.recorders[f"file-{number:04}.bin"].set_uploaded(100 * (tick + 2))
             panel.refresh()
         assert len(sent) <= 4 * 12, "at most the head, ten rows and the foot per painting"
 
@@ -312,7 +312,7 @@ def test_names_and_errors_are_text_not_html(panels: list[Panel]) -> None:
     """A file named like a script tag must not run in the user's notebook."""
     queue = QuietQueue()
     evil = "<img src=x onerror=alert(1)>&\"'.bin"
-    queue.add(evil).status(UploadStatus.FAILED, error_message=f"<script>{evil}</script>", file_id="<script>")
+    queue.add(evil).set_status(UploadStatus.FAILED, error_message=f"<script>{evil}</script>", file_id="<script>")
     for panel in (Panel(queue, [evil]), Panel(queue)):
         panels.append(panel)
         assert panel.widget is not None
@@ -345,7 +345,7 @@ def test_the_plain_text_never_changes(panels: list[Panel]) -> None:
     panel = Panel(queue, ["file-0000.bin"])
     panels.append(panel)
     before = repr(panel)
-    queue.recorders["file-0000.bin"].uploaded(900)
+    queue.recorders["file-0000.bin"].set_uploaded(900)
     panel.refresh()
     assert repr(panel) == before == "<Panel file-0000.bin>"
 
@@ -374,7 +374,7 @@ def test_at_the_end_a_report_takes_the_panels_place(panels: list[Panel], monkeyp
     panel._handles.append(handle)
     assert panel.widget is not None
     with messages():
-        queue.recorders["file-0000.bin"].status(UploadStatus.SUCCESS, file_id="4711")
+        queue.recorders["file-0000.bin"].set_status(UploadStatus.SUCCESS, file_id="4711")
         wait_for(lambda: handle.bundles)  # it is frozen a moment before it says so
     assert panel.frozen
     (bundle,) = handle.bundles
@@ -391,7 +391,7 @@ def test_closing_the_client_says_the_report_again(panels: list[Panel]) -> None:
     panels.append(panel)
     handle = Handle()
     panel._handles.append(handle)
-    queue.recorders["file-0000.bin"].status(UploadStatus.SUCCESS, file_id="4711")
+    queue.recorders["file-0000.bin"].set_status(UploadStatus.SUCCESS, file_id="4711")
     panel.freeze()
     handle.bundles.clear()
     panel.stop()
@@ -402,7 +402,7 @@ def test_a_failed_upload_keeps_its_panel_alive(panels: list[Panel], monkeypatch:
     """The retry button must not vanish a second after the failure; ``freeze()`` is for who wants it to."""
     monkeypatch.setattr(panel_module, "LINGER", 0.0)
     queue = many(1)
-    queue.recorders["file-0000.bin"].status(UploadStatus.FAILED, error_message="no")
+    queue.recorders["file-0000.bin"].set_status(UploadStatus.FAILED, error_message="no")
     panel = Panel(queue, ["file-0000.bin"])
     panels.append(panel)
     panel._handles.append(Handle())

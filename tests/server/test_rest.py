@@ -31,8 +31,8 @@ def session(number: int, **fields: object) -> UploadSession:
 def test_progress_has_exactly_the_specified_fields(api: httpx.Client, tracker: ProgressTracker) -> None:
     """A program written against the specification reads them by these names."""
     recorder = uploading(tracker, 1)
-    recorder.parts(5, 10)
-    recorder.uploaded(455_000)
+    recorder.set_parts(5, 10)
+    recorder.set_uploaded(455_000)
     body = api.get("api/upload/progress").json()
     assert set(body) == {"uploads"}
     (upload,) = body["uploads"]
@@ -82,7 +82,7 @@ def test_any_file_name_can_be_asked_for(api: httpx.Client, tracker: ProgressTrac
 
 def test_the_newest_upload_of_a_file_is_told(api: httpx.Client, tracker: ProgressTracker) -> None:
     """Uploaded twice, the one that runs is meant."""
-    tracker.open("old", "/data/a.bin", "a.bin", 10).status(UploadStatus.FAILED)
+    tracker.open("old", "/data/a.bin", "a.bin", 10).set_status(UploadStatus.FAILED)
     tracker.open("new", "/data/a.bin", "a.bin", 10)
     assert api.get("api/upload/progress/%2Fdata%2Fa.bin").json()["job_id"] == "new"
 

@@ -37,7 +37,7 @@ def test_a_change_is_told(server: Server, tracker: ProgressTracker) -> None:
     recorder = begin(tracker, 1)
     with ws(server) as socket:
         assert next_data(socket)["uploads"][0]["status"] == "pending"
-        recorder.status(UploadStatus.SUCCESS, file_id="42")
+        recorder.set_status(UploadStatus.SUCCESS, file_id="42")
         upload = next_data(socket)["uploads"][0]
         assert (upload["status"], upload["file_id"], upload["percentage"]) == ("success", "42", 100.0)
 
@@ -45,8 +45,8 @@ def test_a_change_is_told(server: Server, tracker: ProgressTracker) -> None:
 def test_rest_and_socket_tell_the_same(server: Server, api: httpx.Client, tracker: ProgressTracker) -> None:
     """One encoder for both: a page may mix them."""
     recorder = begin(tracker, 1)
-    recorder.parts(1, 2)
-    recorder.status(UploadStatus.FAILED, error_message="网盘空间不足")
+    recorder.set_parts(1, 2)
+    recorder.set_status(UploadStatus.FAILED, error_message="网盘空间不足")
     with ws(server) as socket:
         assert next_data(socket)["uploads"] == api.get("api/upload/progress").json()["uploads"]
 
@@ -69,8 +69,8 @@ def test_at_most_two_messages_a_second(server: Server, tracker: ProgressTracker)
         done = 0
         while not over.wait(0.001):
             done = min(done + 100, 900_000)
-            recorder.uploaded(done)
-        recorder.status(UploadStatus.SUCCESS)
+            recorder.set_uploaded(done)
+        recorder.set_status(UploadStatus.SUCCESS)
 
     worker = threading.Thread(target=hurry)
     begun = time.monotonic()
@@ -93,7 +93,7 @@ def test_many_clients_hear_the_same(server: Server, tracker: ProgressTracker) ->
     with ExitStack() as stack:
         sockets = [stack.enter_context(ws(server)) for _ in range(20)]
         first = {socket.recv(PATIENCE) for socket in sockets}
-        recorder.status(UploadStatus.CANCELLED)
+        recorder.set_status(UploadStatus.CANCELLED)
         second = {socket.recv(PATIENCE) for socket in sockets}
         assert (len(first), len(second)) == (1, 1)
 
@@ -136,7 +136,7 @@ def test_ten_thousand_uploads_come_in_pages_then_in_changes(server: Server, trac
             joined.take(message)
         assert len(joined.uploads) == 10_000
         assert max(sizes) < 200_000
-        recorders[77].status(UploadStatus.SUCCESS)
+        recorders[77].set_status(UploadStatus.SUCCESS)
         message = socket.recv(PATIENCE)
         assert len(message) < 2000
         assert json.loads(message)["data"]["partial"] is True
@@ -223,7 +223,7 @@ def test_a_client_that_does_not_read_is_closed_with_1013_and_others_feel_nothing
             joined = Joined()
             until(lambda: joined.take(good.recv(PATIENCE)) or len(joined.uploads) > 10_000)
             until(lambda: attended[0] not in server_hub(server)._clients, "the slow one to be given up")
-            recorder.status(UploadStatus.SUCCESS)
+            recorder.set_status(UploadStatus.SUCCESS)
             until(lambda: joined.take(good.recv(PATIENCE)) or joined.uploads["job-10000"]["status"] == "success")
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # it wakes up
         assert close_code_of(slow) == 1013
@@ -283,7 +283,7 @@ def test_who_comes_back_gets_the_list_as_it_is_now(server: Server, tracker: Prog
     with ws(server) as socket:
         next_data(socket)
     until(lambda: server_hub(server).clients == 0)
-    recorder.status(UploadStatus.CANCELLED)
+    recorder.set_status(UploadStatus.CANCELLED)
     begin(tracker, 2)
     with ws(server) as socket:
         first = next_data(socket)

@@ -28,9 +28,9 @@ class QuietQueue:
         """A new upload; its id is its name."""
         recorder = self.recorders[name] = self.tracker.open(name, f"/data/{name}", name, size, "/影视")
         if status is not UploadStatus.PENDING:
-            recorder.status(UploadStatus.UPLOADING)
-            recorder.uploaded(done)
-            recorder.status(status, error_message="it broke" if status is UploadStatus.FAILED else None)
+            recorder.set_status(UploadStatus.UPLOADING)
+            recorder.set_uploaded(done)
+            recorder.set_status(status, error_message="it broke" if status is UploadStatus.FAILED else None)
         return recorder
 
     def get(self, job_id: str) -> Any:

@@ -143,5 +143,5 @@ def begin(tracker: ProgressTracker, number: int, *, size: int = 1_000_000) -> Pr
 def uploading(tracker: ProgressTracker, number: int, *, size: int = 1_000_000) -> ProgressRecorder:
     """An upload that moves."""
     recorder = begin(tracker, number, size=size)
-    recorder.status(UploadStatus.UPLOADING)
+    recorder.set_status(UploadStatus.UPLOADING)
     return recorder

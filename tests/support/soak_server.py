@@ -26,7 +26,7 @@ def main(uploads: int, moving: int) -> None:
     tracker = ProgressTracker()
     recorders = [begin(tracker, number, size=SIZE) for number in range(uploads)]
     for recorder in recorders[:moving]:
-        recorder.status(UploadStatus.UPLOADING)
+        recorder.set_status(UploadStatus.UPLOADING)
     over = threading.Event()
 
     def move() -> None:
@@ -34,9 +34,9 @@ def main(uploads: int, moving: int) -> None:
         while not over.wait(0.05):
             done += 1_000_000
             for recorder in recorders[:moving]:
-                recorder.uploaded(done)
+                recorder.set_uploaded(done)
         for recorder in recorders[:moving]:
-            recorder.status(UploadStatus.SUCCESS, file_id="42")
+            recorder.set_status(UploadStatus.SUCCESS, file_id="42")
 
     with tempfile.TemporaryDirectory() as folder, Store(folder) as store:
         worker = threading.Thread(target=move)

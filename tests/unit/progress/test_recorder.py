@@ -35,11 +35,11 @@ def begin(size: int = 1000) -> tuple[ProgressTracker, ProgressRecorder, Clock]:
 def test_percent_never_falls_and_never_passes_100(steps: list[int]) -> None:
     """A bar that jumps back, or shows 103 %, is not believed again."""
     _, recorder, clock = begin()
-    recorder.status(UploadStatus.UPLOADING)
+    recorder.set_status(UploadStatus.UPLOADING)
     last = 0.0
     for step in steps:
         clock.now += 0.1
-        recorder.uploaded(step)
+        recorder.set_uploaded(step)
         shot = recorder.snapshot()
         assert last <= shot.percentage <= 100.0
         last = shot.percentage
@@ -47,19 +47,19 @@ def test_percent_never_falls_and_never_passes_100(steps: list[int]) -> None:
 
 def test_pauses_are_not_working_time_and_not_speed() -> None:
     _, recorder, clock = begin()
-    recorder.status(UploadStatus.UPLOADING)
+    recorder.set_status(UploadStatus.UPLOADING)
     for _ in range(10):
         clock.now += 1
-        recorder.uploaded(recorder.snapshot().uploaded_bytes + 10)
-    recorder.status(UploadStatus.PAUSED)
+        recorder.set_uploaded(recorder.snapshot().uploaded_bytes + 10)
+    recorder.set_status(UploadStatus.PAUSED)
     clock.now += 3600
     shot = recorder.snapshot()
     assert shot.elapsed_seconds == 10.0
     assert shot.speed_mbps == 0.0
     assert shot.eta_seconds is None
-    recorder.status(UploadStatus.UPLOADING)
+    recorder.set_status(UploadStatus.UPLOADING)
     clock.now += 1
-    recorder.uploaded(110)
+    recorder.set_uploaded(110)
     assert recorder.snapshot().speed_mbps == pytest.approx(10 / 1e6)
 
 
@@ -83,8 +83,8 @@ def test_json_has_exactly_the_fields_of_the_specification() -> None:
 
 def test_hashing_has_its_own_progress_and_sample_phase() -> None:
     _, recorder, _ = begin()
-    recorder.status(UploadStatus.HASHING)
-    recorder.hashed(250)
+    recorder.set_status(UploadStatus.HASHING)
+    recorder.set_hashed(250)
     shot = recorder.snapshot()
     assert (shot.hash_percentage, shot.percentage) == (25.0, 0.0)
     assert recorder.sample().phase is Phase.HASHING
@@ -93,7 +93,7 @@ def test_hashing_has_its_own_progress_and_sample_phase() -> None:
 def test_an_empty_file_is_done_when_it_is_done() -> None:
     _, recorder, _ = begin(size=0)
     assert recorder.snapshot().percentage == 0.0
-    recorder.status(UploadStatus.SUCCESS, file_id="1")
+    recorder.set_status(UploadStatus.SUCCESS, file_id="1")
     assert recorder.snapshot().percentage == 100.0
 
 
@@ -129,8 +129,8 @@ def test_callbacks_sync_and_async_see_the_last_state_before_the_upload_returns()
     tracker.register_callback("/tmp/a.bin", plain.append)
     tracker.watch("job", on_progress)
     for done in range(0, 1001, 10):
-        recorder.uploaded(done)
-    recorder.status(UploadStatus.SUCCESS, file_id="1")
+        recorder.set_uploaded(done)
+    recorder.set_status(UploadStatus.SUCCESS, file_id="1")
     asyncio.run(tracker.flush("job", timeout=60))
     assert plain[-1].status == awaited[-1].status == "success"
     assert len(plain) < 50  # throttled, not one call a change
@@ -145,7 +145,7 @@ def test_a_callback_that_raises_is_logged_and_hurts_nobody(caplog: pytest.LogCap
 
     tracker.watch("job", bad)
     tracker.watch("job", seen.append)
-    recorder.status(UploadStatus.SUCCESS)
+    recorder.set_status(UploadStatus.SUCCESS)
     asyncio.run(tracker.flush("job", timeout=60))
     assert seen[-1].status == "success"
     assert "the upload goes on" in caplog.text
@@ -160,7 +160,7 @@ def test_a_stuck_callback_does_not_hold_an_upload_for_ever(caplog: pytest.LogCap
             await asyncio.sleep(0.01)
 
     tracker.watch("job", stuck)
-    recorder.status(UploadStatus.SUCCESS)
+    recorder.set_status(UploadStatus.SUCCESS)
     asyncio.run(tracker.flush("job", timeout=0.05))
     release.set()
     assert "has not returned" in caplog.text
@@ -174,6 +174,6 @@ def test_an_unregistered_callback_is_not_called_again() -> None:
     asyncio.run(tracker.flush("job", timeout=60))
     tracker.unregister_callback("/tmp/a.bin", seen.append)
     before = len(seen)
-    recorder.status(UploadStatus.SUCCESS)
+    recorder.set_status(UploadStatus.SUCCESS)
     asyncio.run(tracker.flush("job", timeout=60))
     assert len(seen) == before

@@ -202,7 +202,7 @@ class Upload:
 
         sha1 = await sha1_file(
             file,
-            on_progress=self.recorder.hashed,
+            on_progress=self.recorder.set_hashed,
             cached=lambda identity: call(hashes.get, identity),
             remember=remember,
         )

@@ -197,7 +197,7 @@ def test_a_row_that_has_just_changed_its_upload_ignores_the_press(panels: list[P
     queue.recorders["file-0000.bin"].set_status(UploadStatus.SUCCESS)
     panel.refresh()
     panel.view.button("cancel", "file-0002.bin").click()
-    event_loops.faces().submit(_nothing()).result(5)
+    event_loops.ui_loop().submit(_nothing()).result(5)
     event_loops.engine().submit(_nothing()).result(5)
     assert queue.told == []
     now[0] += 1.0
@@ -254,12 +254,12 @@ def test_every_one_of_a_thousand_uploads_can_be_reached(panels: list[Panel]) -> 
     for _ in range(9):
         page = next(b for b in panel.view._filters if b.scene.icon == "chevron-right")
         page.widget.click()
-        event_loops.faces().submit(_nothing()).result(5)
+        event_loops.ui_loop().submit(_nothing()).result(5)
         panel.refresh()
         seen |= set(re.findall(r"(?:file-\d{4}\.bin|broken\.iso)(?=</span>)", html(panel)))
     assert len(seen) == 96
     panel.view.button("filter:failed").click()
-    event_loops.faces().submit(_nothing()).result(5)
+    event_loops.ui_loop().submit(_nothing()).result(5)
     panel.refresh()
     assert "broken.iso" in html(panel)
     assert "file-0001" not in html(panel)
@@ -302,7 +302,7 @@ def test_only_one_thread_writes(panels: list[Panel], monkeypatch: pytest.MonkeyP
     panel.view.button("pause", "file-0001.bin").click()
     panel.refresh()
     wait_for(lambda: queue.told)
-    assert threads == {"pan115-faces"}
+    assert threads == {"pan115-ui"}
 
 
 # -- what is shown ----------------------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ def test_late_clicks_on_a_closed_panel_do_nothing() -> None:
     button = panel.view.button("pause", "file-0000.bin")
     panel.close()
     button.click()
-    event_loops.faces().submit(_nothing()).result(5)
+    event_loops.ui_loop().submit(_nothing()).result(5)
     event_loops.engine().submit(_nothing()).result(5)
 
 

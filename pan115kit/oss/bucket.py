@@ -41,12 +41,6 @@ class OssBucket:
 
     Raises:
         ConfigError: There is no such signature.
-
-    Example:
-        >>> async def example(http: httpx.AsyncClient, credentials: CredentialsProvider) -> list[Part]:
-        ...     bucket = OssBucket(http, credentials, "fhnfile")
-        ...     upload_id = await bucket.initiate("object-key")
-        ...     return await bucket.list_parts("object-key", upload_id)
     """
 
     def __init__(
@@ -275,14 +269,7 @@ class _CountedBody(httpx.AsyncByteStream):
 
 
 def combined_crc(parts: Sequence[Part]) -> int | None:
-    """The CRC-64 of an object from its parts', or None where one is not known.
-
-    Example:
-        >>> combined_crc([Part(1, 5, "", crc64(b"12345")), Part(2, 4, "", crc64(b"6789"))]) == crc64(b"123456789")
-        True
-        >>> combined_crc([Part(1, 5, "", None)]) is None
-        True
-    """
+    """The CRC-64 of an object from its parts', or None where one is not known."""
     known = [(part.crc64, part.size) for part in sorted(parts, key=lambda part: part.number)]
     if any(crc is None for crc, _ in known):
         return None
@@ -290,12 +277,7 @@ def combined_crc(parts: Sequence[Part]) -> int | None:
 
 
 def network_error(error: httpx.HTTPError | httpx.InvalidURL, what: str, host: str) -> NetworkError:
-    """The error for a request without an answer; names the host, neither query nor headers.
-
-    Example:
-        >>> str(network_error(httpx.ConnectError("[Errno 111] Connection refused"), "ListParts", "127.0.0.1:9"))
-        'ListParts: cannot connect to 127.0.0.1:9: [Errno 111] Connection refused'
-    """
+    """The error for a request without an answer; names the host, neither query nor headers."""
     match error:
         case httpx.ConnectTimeout() | httpx.ConnectError():
             message = f"{what}: cannot connect to {host}"

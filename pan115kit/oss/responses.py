@@ -79,10 +79,6 @@ class CallbackReply:
         sha1: Upper-case hex.
         crc64: The object's CRC-64 as OSS computed it, or None where OSS did not say.
         raw: 115's whole ``data`` object.
-
-    Example:
-        >>> CallbackReply(file_id="1", file_name="a.bin", file_size=3, sha1="AB", pick_code="p", cid="0").raw
-        {}
     """
 
     file_id: str = ""
@@ -96,12 +92,7 @@ class CallbackReply:
 
 
 def error_code(reply: httpx.Response) -> str:
-    """OSS's code, e.g. ``NoSuchUpload``, or an empty string.
-
-    Example:
-        >>> error_code(httpx.Response(404, text="<Error><Code>NoSuchUpload</Code></Error>"))
-        'NoSuchUpload'
-    """
+    """OSS's code, e.g. ``NoSuchUpload``, or an empty string."""
     return _error_fields(reply).get("Code", "")
 
 
@@ -112,11 +103,6 @@ def error_from(reply: httpx.Response, what: str, now: float) -> OssError:
         reply: The answer, read.
         what: What was asked, e.g. ``UploadPart 3``.
         now: Epoch seconds, to tell how wrong this computer's clock is.
-
-    Example:
-        >>> reply = httpx.Response(409, text="<Error><Code>PartAlreadyExist</Code></Error>")
-        >>> type(error_from(reply, "UploadPart 3", 0.0)).__name__
-        'PartAlreadyExistError'
     """
     fields = _error_fields(reply)
     code = fields.get("Code", "")
@@ -170,10 +156,6 @@ def check_crc(reply: httpx.Response, ours: int | None, what: str) -> int | None:
 
     Raises:
         ChecksumMismatchError: It is not ours.
-
-    Example:
-        >>> check_crc(httpx.Response(200, headers={"x-oss-hash-crc64ecma": "7"}), 7, "UploadPart 1")
-        7
     """
     told = reply.headers.get("x-oss-hash-crc64ecma", "").strip()
     if not (told.isascii() and told.isdigit()):
@@ -194,11 +176,6 @@ def upload_id_from(reply: httpx.Response) -> str:
 
     Raises:
         OssError: The answer has none.
-
-    Example:
-        >>> xml = "<InitiateMultipartUploadResult><UploadId>AB</UploadId></InitiateMultipartUploadResult>"
-        >>> upload_id_from(httpx.Response(200, text=xml))
-        'AB'
     """
     found = (_xml(reply, "InitiateMultipartUploadResult").findtext("UploadId") or "").strip()
     if not found:
@@ -211,10 +188,6 @@ def parts_from(reply: httpx.Response) -> tuple[list[Part], int | None]:
 
     Raises:
         OssError: The answer is no ListPartsResult.
-
-    Example:
-        >>> parts_from(httpx.Response(200, text="<ListPartsResult></ListPartsResult>"))
-        ([], None)
     """
     root = _xml(reply, "ListPartsResult")
     try:
@@ -236,22 +209,12 @@ def _part(element: ElementTree.Element) -> Part:
 
 
 def clean_etag(text: str) -> str:
-    """An ETag as the kit keeps it: upper-case, without quotes.
-
-    Example:
-        >>> clean_etag('"ab12"')
-        'AB12'
-    """
+    """An ETag as the kit keeps it: upper-case, without quotes."""
     return text.strip().strip('"').upper()
 
 
 def complete_body(parts: Iterable[Part]) -> bytes:
-    """The XML of CompleteMultipartUpload: parts in ascending order (protocol §4.2).
-
-    Example:
-        >>> complete_body([Part(1, 5, "AB")])[:52]
-        b'<CompleteMultipartUpload><Part><PartNumber>1</PartNu'
-    """
+    """The XML of CompleteMultipartUpload: parts in ascending order (protocol §4.2)."""
     root = ElementTree.Element("CompleteMultipartUpload")
     for part in sorted(parts, key=lambda part: part.number):
         element = ElementTree.SubElement(root, "Part")
@@ -269,11 +232,6 @@ def callback_reply(reply: httpx.Response, crc64: int | None) -> CallbackReply:
         RateLimitedError: 115 is busy; the upload may be tried again.
         DriveError: 115 refuses the file for a reason we know.
         DriveProtocolError: The body is not 115's JSON.
-
-    Example:
-        >>> json_ = {"state": True, "data": {"file_id": "7", "sha1": "ab", "file_size": "3"}}
-        >>> callback_reply(httpx.Response(200, json=json_), None).file_size
-        3
     """
     try:
         answer = json.loads(reply.content)

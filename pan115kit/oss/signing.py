@@ -23,12 +23,7 @@ _ALIYUN = ".aliyuncs.com"
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """How OSS is to tell 115 that the object is there: 115's two JSON texts, verbatim (protocol §4.2).
-
-    Example:
-        >>> Callback('{"callbackUrl":"u"}', '{}').headers()["x-oss-callback-var"]
-        'e30='
-    """
+    """How OSS is to tell 115 that the object is there: 115's two JSON texts, verbatim (protocol §4.2)."""
 
     callback: str
     callback_var: str
@@ -73,12 +68,6 @@ def object_url(endpoint: str, bucket: str, key: str) -> str:
 
     Raises:
         DriveProtocolError: The endpoint is no http(s) address.
-
-    Example:
-        >>> object_url("http://oss-cn-shenzhen.aliyuncs.com", "fhnfile", "ab/c d")
-        'https://fhnfile.oss-cn-shenzhen.aliyuncs.com/ab%2Fc%20d'
-        >>> object_url("http://127.0.0.1:9000", "fhnfile", "abc")
-        'http://127.0.0.1:9000/fhnfile/abc'
     """
     parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
@@ -93,14 +82,7 @@ def object_url(endpoint: str, bucket: str, key: str) -> str:
 
 
 def region_of(endpoint: str) -> str:
-    """The region of an endpoint, for V4 signatures.
-
-    Example:
-        >>> region_of("http://oss-cn-hangzhou-internal.aliyuncs.com"), region_of("http://127.0.0.1:9000")
-        ('cn-hangzhou', 'cn-shenzhen')
-        >>> region_of("https://cn-beijing.oss.aliyuncs.com")
-        'cn-beijing'
-    """
+    """The region of an endpoint, for V4 signatures."""
     host = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}").hostname or ""
     found = re.fullmatch(r"(?:oss-(\w+(?:-\w+)*?)(?:-internal)?|(\w+(?:-\w+)*)\.oss)\.aliyuncs\.com", host)
     return (found[1] or found[2]) if found else _DEFAULT_REGION
@@ -134,10 +116,6 @@ def check_signature_version(version: str) -> str:
 
     Raises:
         ConfigError: It is neither ``v1`` nor ``v4``.
-
-    Example:
-        >>> check_signature_version("v4")
-        'v4'
     """
     if version not in (oss2.AUTH_VERSION_1, oss2.AUTH_VERSION_4):
         raise ConfigError(f"signature {version!r} is not one of 'v1', 'v4'")

@@ -26,10 +26,6 @@ def renewal_time(fetched_at: float, expires_at: float, margin: float) -> float:
 
     ``margin`` seconds before they run out, but not before three quarters of their life are over.  Keys that come
     expired, because this computer's clock is wrong, are used for a while all the same.
-
-    Example:
-        >>> renewal_time(0, 3600, 600), renewal_time(0, 4, 600), renewal_time(7200, 3600, 600)
-        (3000, 3.0, 7230.0)
     """
     life = expires_at - fetched_at
     if life <= 0:
@@ -44,12 +40,6 @@ class CredentialsProvider:
         fetch: Asks 115 for fresh keys (``Drive.oss_token``).
         clock: Epoch seconds.
         margin: Seconds before the end at which keys are renewed.
-
-    Example:
-        >>> async def fetch() -> OssToken:
-        ...     return OssToken("http://127.0.0.1:9000", "STS.id", "secret", "token", time.time() + 3600)
-        >>> asyncio.run(CredentialsProvider(fetch).get()).endpoint
-        'http://127.0.0.1:9000'
     """
 
     def __init__(

@@ -32,13 +32,7 @@ _PLAIN_SLICE, _TLS_SLICE = 1 << 20, 256 << 10
 
 
 def make_http_client(config: UploadConfig) -> httpx.AsyncClient:
-    """The HTTP client for OSS: pooled connections, long answers, proxies as the environment says, HTTP/1.1.
-
-    Example:
-        >>> client = make_http_client(UploadConfig())
-        >>> client.timeout.read
-        300.0
-    """
+    """The HTTP client for OSS: pooled connections, long answers, proxies as the environment says, HTTP/1.1."""
     context = httpx.create_ssl_context()
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=16, keepalive_expiry=_KEEP_ALIVE)
     # A transport given as such would switch the environment's proxies off; as a mount for "all://" it only comes
@@ -55,11 +49,7 @@ def make_http_client(config: UploadConfig) -> httpx.AsyncClient:
 
 
 class ListeningTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport, but over :class:`ListeningBackend`.
-
-    Example:
-        >>> client = httpx.AsyncClient(transport=ListeningTransport(httpx.Limits(), httpx.create_ssl_context()))
-    """
+    """httpx's own transport, but over :class:`ListeningBackend`."""
 
     def __init__(self, limits: httpx.Limits, context: ssl.SSLContext) -> None:
         super().__init__(verify=context, limits=limits)
@@ -73,11 +63,7 @@ class ListeningTransport(httpx.AsyncHTTPTransport):
 
 
 class ListeningBackend(httpcore.AsyncNetworkBackend):
-    """Opens :class:`ListeningStream` connections for httpcore.
-
-    Example:
-        >>> pool = httpcore.AsyncConnectionPool(network_backend=ListeningBackend())
-    """
+    """Opens :class:`ListeningStream` connections for httpcore."""
 
     async def connect_tcp(
         self,

@@ -15,12 +15,7 @@ SqlText: TypeAlias = "str | bytes"
 
 
 def to_sql(text: str) -> SqlText:
-    """The text as SQLite can hold it: TEXT, or a BLOB where it has lone surrogates.
-
-    Example:
-        >>> to_sql("影视"), to_sql("\\udcff")
-        ('影视', b'\\xed\\xb3\\xbf')
-    """
+    """The text as SQLite can hold it: TEXT, or a BLOB where it has lone surrogates."""
     text = str.__str__(text)
     if text.isascii():
         return text
@@ -32,12 +27,7 @@ def to_sql(text: str) -> SqlText:
 
 
 def from_sql(value: SqlText) -> str:
-    """The text that :func:`to_sql` stored.
-
-    Example:
-        >>> from_sql(to_sql("caf\\udce9.bin")) == "caf\\udce9.bin"
-        True
-    """
+    """The text that :func:`to_sql` stored."""
     return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")
 
 
@@ -52,33 +42,18 @@ def optional_from_sql(value: SqlText | None) -> str | None:
 
 
 def identity_to_sql(identity: FileIdentity) -> str:
-    """A file identity as one text; ``st_dev`` and ``st_ino`` may exceed SQLite's signed 64 bits.
-
-    Example:
-        >>> identity_to_sql(FileIdentity(1, 2**64 - 1, 3, 4, 5))
-        '1:18446744073709551615:3:4:5'
-    """
+    """A file identity as one text; ``st_dev`` and ``st_ino`` may exceed SQLite's signed 64 bits."""
     return f"{identity.device}:{identity.inode}:{identity.size}:{identity.mtime_ns}:{identity.ctime_ns}"
 
 
 def identity_from_sql(text: str) -> FileIdentity:
-    """The identity that :func:`identity_to_sql` stored.
-
-    Example:
-        >>> identity_from_sql("1:2:3:4:5")
-        FileIdentity(device=1, inode=2, size=3, mtime_ns=4, ctime_ns=5)
-    """
+    """The identity that :func:`identity_to_sql` stored."""
     device, inode, size, mtime_ns, ctime_ns = map(int, text.split(":"))
     return FileIdentity(device, inode, size, mtime_ns, ctime_ns)
 
 
 def crc_to_sql(crc64: int | None) -> str | None:
-    """An unsigned CRC-64 as 16 hex digits.
-
-    Example:
-        >>> crc_to_sql(0x995DC9BBDF1939FA)
-        '995DC9BBDF1939FA'
-    """
+    """An unsigned CRC-64 as 16 hex digits."""
     return None if crc64 is None else f"{crc64:016X}"
 
 

@@ -65,15 +65,6 @@ class Database:
     Raises:
         ConfigError: ``journal_mode`` is neither.
         StoreError: The directory or the file cannot be used, or a newer release wrote it.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as name:
-        ...     database = Database(Path(name))
-        ...     count = database.read(lambda c: c.execute("SELECT count(*) FROM sessions").fetchone()[0])
-        ...     database.close()
-        >>> count
-        0
     """
 
     def __init__(
@@ -109,14 +100,6 @@ class Database:
 
         Raises:
             StoreError: Nothing was changed: full disk, locked for too long, damaged.
-
-        Example:
-            >>> import tempfile
-            >>> with tempfile.TemporaryDirectory() as name:
-            ...     database = Database(Path(name))
-            ...     database.write(lambda c: c.execute("DELETE FROM hashes").rowcount)
-            ...     database.close()
-            0
         """
         return self._worker.run(partial(self._patiently, lambda: _in_transaction(self._connected(), function)))
 

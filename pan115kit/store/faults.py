@@ -43,15 +43,7 @@ _OS_FAULTS = {
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code, or 0 where the error is Python's own.
-
-    Example:
-        >>> try:
-        ...     _ = sqlite3.connect(":memory:").execute("nonsense")
-        ... except sqlite3.Error as error:
-        ...     primary_code(error) == sqlite3.SQLITE_ERROR
-        True
-    """
+    """SQLite's primary result code, or 0 where the error is Python's own."""
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
@@ -71,10 +63,6 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StoreError:
     Args:
         error: What SQLite or the system said.
         path: The database or directory it was about.
-
-    Example:
-        >>> print(explain(OSError(errno.ENOSPC, "No space left on device"), Path("state")).message)
-        the disk of the state directory is full (state)
     """
     if isinstance(error, OSError):
         what, hint = _OS_FAULTS.get(
@@ -101,16 +89,7 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StoreError:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's and the system's errors into :class:`StoreError` within the block.
-
-    Example:
-        >>> try:
-        ...     with explained(Path("state")):
-        ...         raise OSError(errno.EROFS, "Read-only file system")
-        ... except StoreError as error:
-        ...     error.message
-        'the state directory is read-only (state)'
-    """
+    """Turn SQLite's and the system's errors into :class:`StoreError` within the block."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

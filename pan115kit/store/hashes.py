@@ -13,18 +13,7 @@ MAX_HASHES = 100_000
 
 
 class HashStore:
-    """SHA-1 by file identity (device, inode, size, mtime and ctime), so that any change makes it unknown.
-
-    Example:
-        >>> import tempfile
-        >>> from pan115kit.store import Store
-        >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-        ...     store.hashes.put(FileIdentity(1, 2, 3, 4, 5), "A" * 40)
-        ...     store.hashes.get(FileIdentity(1, 2, 3, 4, 5)) == "A" * 40
-        ...     store.hashes.get(FileIdentity(1, 2, 3, 4, 6)) is None
-        True
-        True
-    """
+    """SHA-1 by file identity (device, inode, size, mtime and ctime), so that any change makes it unknown."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

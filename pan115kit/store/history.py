@@ -29,15 +29,7 @@ _UPSERT = (
 
 
 class HistoryStore:
-    """What was uploaded, and how it went.  Every method may be called from any thread.
-
-    Example:
-        >>> import tempfile
-        >>> from pan115kit.store import Store
-        >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-        ...     store.history.count()
-        0
-    """
+    """What was uploaded, and how it went.  Every method may be called from any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,13 +63,6 @@ class HistoryStore:
 
         Raises:
             ConfigError: One of them is negative or no number.
-
-        Example:
-            >>> import tempfile
-            >>> from pan115kit.store import Store
-            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-            ...     store.history.list(limit=10)
-            []
         """
         query = f"SELECT {_COLUMNS} FROM history ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?"
         # SQLite: a negative limit is no limit

@@ -28,10 +28,6 @@ class LeaseOwner:
         host: Host name.
         holder: The name the holder gave itself (a job id).
         since: When, in seconds since the epoch.
-
-    Example:
-        >>> LeaseOwner(1234, "laptop", "job", 0.0).pid
-        1234
     """
 
     pid: int
@@ -41,17 +37,7 @@ class LeaseOwner:
 
 
 class LeaseStore:
-    """Leases on sessions, shared by all processes of a state directory.
-
-    Example:
-        >>> import tempfile
-        >>> from pan115kit.store import Store
-        >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-        ...     first = store.leases.acquire("session", "job 1")
-        ...     second = store.leases.acquire("session", "job 2")
-        >>> first, second
-        (True, False)
-    """
+    """Leases on sessions, shared by all processes of a state directory."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -98,37 +84,12 @@ class LeaseStore:
             )
         )
 
-    def force_release(self, session_id: str) -> bool:
-        """Drop a lease whoever has it; for an owner on another host that died and cannot be asked.
-
-        Returns:
-            Whether there was one.
-
-        Example:
-            >>> import tempfile
-            >>> from pan115kit.store import Store
-            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-            ...     store.leases.force_release("nobody's")
-            False
-        """
-        statement = "DELETE FROM leases WHERE session_id = ?"
-        return self._database.write(lambda c: c.execute(statement, (to_sql(session_id),)).rowcount > 0)
-
     def owner(self, session_id: str) -> LeaseOwner | None:
         """The living holder of a session, or None."""
         return self._database.read(lambda connection: self.living_owner(connection, session_id))
 
     def owners(self) -> dict[str, LeaseOwner]:
-        """The living holders of all sessions that have one, by session.
-
-        Example:
-            >>> import tempfile
-            >>> from pan115kit.store import Store
-            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-            ...     taken = store.leases.acquire("session", "job 1")
-            ...     {session_id: owner.holder for session_id, owner in store.leases.owners().items()}
-            {'session': 'job 1'}
-        """
+        """The living holders of all sessions that have one, by session."""
         query = f"SELECT session_id, {_COLUMNS} FROM leases"
         rows = self._database.read(lambda connection: connection.execute(query).fetchall())
         return {from_sql(session_id): _owner(tuple(row)) for session_id, *row in rows if self._lives(tuple(row))}

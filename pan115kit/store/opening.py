@@ -37,11 +37,6 @@ def make_directory(directory: Path) -> None:
 
     Raises:
         OSError: It cannot be made, or something else has its name.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as name:
-        ...     make_directory(Path(name) / "a" / "state")
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -133,13 +128,6 @@ def set_aside(path: Path, stamp: str) -> Path:
 
     Raises:
         OSError: It cannot be renamed (Windows: another program has it open).
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as name:
-        ...     _ = (Path(name) / "uploads.sqlite3").write_bytes(b"garbage")
-        ...     set_aside(Path(name) / "uploads.sqlite3", "20250102-030405").name
-        'uploads.sqlite3.damaged-20250102-030405'
     """
     target = _free_name(path, stamp)
     for suffix in _SIDE_FILES:
@@ -164,10 +152,6 @@ def choose_journal(connection: sqlite3.Connection, wanted: str) -> str:
 
     Returns:
         ``wal`` or ``delete`` (``memory`` for a database in memory).
-
-    Example:
-        >>> choose_journal(sqlite3.connect(":memory:"), "wal")
-        'memory'
     """
     try:
         mode = _set_journal(connection, wanted)
@@ -199,11 +183,6 @@ def file_system_of(path: str, mountinfo: str) -> str:
     Args:
         path: Absolute, without symbolic links.
         mountinfo: The text of ``/proc/self/mountinfo``.
-
-    Example:
-        >>> table = "1 0 8:1 / / rw - ext4 /dev/sda rw\\n2 1 0:5 / /home/a\\\\040b rw shared:1 - nfs4 server:/x rw"
-        >>> file_system_of("/home/a b/state", table), file_system_of("/homework", table)
-        ('nfs4', 'ext4')
     """
     best, found = -1, ""
     for line in mountinfo.splitlines():

@@ -33,10 +33,6 @@ class Mark:
         pid: Process id.
         host: Host name.
         started: The process's start, in whatever form :func:`process_started` gives.
-
-    Example:
-        >>> Mark("0" * 32, True, 1234, "host", "").locked
-        True
     """
 
     owner: str
@@ -51,15 +47,6 @@ class ProcessLock:
 
     Args:
         directory: The state directory.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as name:
-        ...     sign = ProcessLock(Path(name))
-        ...     alive = is_alive(Path(name), sign.mark())
-        ...     sign.end()
-        >>> alive
-        True
     """
 
     def __init__(self, directory: Path) -> None:
@@ -151,12 +138,6 @@ def clean(directory: Path) -> int:
 
     Returns:
         How many were removed.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as name:
-        ...     clean(Path(name))
-        0
     """
     removed = 0
     for path in sorted(_folder(directory).glob("*.lock")):
@@ -172,12 +153,7 @@ def lock_path(directory: Path, owner: str) -> Path:
 
 
 def process_started(pid: int) -> str | None:
-    """When a process of this host started, as text to compare; None if there is none, "" if it cannot be told.
-
-    Example:
-        >>> process_started(os.getpid()) == process_started(os.getpid())
-        True
-    """
+    """When a process of this host started, as text to compare; None if there is none, "" if it cannot be told."""
     if _WINDOWS:
         return ""  # its file systems all have locks
     if _LINUX:

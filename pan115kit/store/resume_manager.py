@@ -22,7 +22,7 @@ from typing import Self
 
 from ..config import state_directory
 from ..models import UploadSession
-from . import Store, open_store
+from .store import Store, open_store
 
 
 class UploadResumeManager:

@@ -105,12 +105,7 @@ MIGRATIONS: list[tuple[str, ...]] = [
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """The schema version a database is at; 0 for a new file.
-
-    Example:
-        >>> version_of(sqlite3.connect(":memory:"))
-        0
-    """
+    """The schema version a database is at; 0 for a new file."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -132,14 +127,7 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to our version; runs inside one transaction, so it happens whole or not at all.
-
-    Example:
-        >>> connection = sqlite3.connect(":memory:", isolation_level=None)
-        >>> migrate(connection)
-        >>> version_of(connection) == len(MIGRATIONS)
-        True
-    """
+    """Bring the database to our version; runs inside one transaction, so it happens whole or not at all."""
     for version in range(version_of(connection), len(MIGRATIONS)):
         for statement in MIGRATIONS[version]:
             connection.execute(statement)
@@ -150,10 +138,6 @@ def missing_from(connection: sqlite3.Connection) -> str:
     """The first table or column our schema has and this database lacks, or an empty string.
 
     A file can be sound SQLite and yet not ours; then it is treated as damaged rather than failing at some later call.
-
-    Example:
-        >>> missing_from(sqlite3.connect(":memory:"))
-        'table hashes'
     """
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as ours:
         migrate(ours)
@@ -168,12 +152,7 @@ def missing_from(connection: sqlite3.Connection) -> str:
 
 
 def is_foreign(connection: sqlite3.Connection) -> bool:
-    """Whether a database without our version number has tables all the same: somebody else's.
-
-    Example:
-        >>> is_foreign(sqlite3.connect(":memory:"))
-        False
-    """
+    """Whether a database without our version number has tables all the same: somebody else's."""
     return version_of(connection) == 0 and bool(_columns(connection))
 
 

@@ -33,12 +33,6 @@ def session_id_for(file_path: str | os.PathLike[str], target_path: str) -> str:
 
     Returns:
         32 hex digits.
-
-    Example:
-        >>> session_id_for("/a/b.bin", "/影视/") == session_id_for("/a/./b.bin", "影视")
-        True
-        >>> len(session_id_for("/a/b.bin", "/"))
-        32
     """
     local = os.path.normcase(os.path.abspath(os.fspath(file_path)))
     target = [name for name in target_path.split("/") if name]
@@ -54,10 +48,6 @@ class PendingAbort:
         bucket: Its bucket.
         object_key: Its object.
         created_at: Since when, in seconds since the epoch; 0 becomes the time of storing.
-
-    Example:
-        >>> PendingAbort("0004B9895DBBB6EC98E36", "bucket", "key", 0.0).bucket
-        'bucket'
     """
 
     upload_id: str
@@ -67,17 +57,7 @@ class PendingAbort:
 
 
 class SessionStore:
-    """Upload sessions and their parts.  Every method may be called from any thread.
-
-    Example:
-        >>> import tempfile
-        >>> from pan115kit.store import Store
-        >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-        ...     store.sessions.save(UploadSession("id", "/a/b.bin", "b.bin", 100, part_size=60, total_parts=2))
-        ...     store.sessions.add_part("id", Part(1, 60, "A" * 32))
-        ...     store.sessions.get("id").get_progress()
-        60.0
-    """
+    """Upload sessions and their parts.  Every method may be called from any thread."""
 
     def __init__(self, database: Database, leases: LeaseStore, clock: Callable[[], float] = time.time) -> None:
         self._database = database
@@ -129,14 +109,6 @@ class SessionStore:
         Returns:
             The fields of :class:`~pan115kit.models.UploadSession` that people look at; ``status`` is a text, and
             ``uploaded_parts`` is how many there are.
-
-        Example:
-            >>> import tempfile
-            >>> from pan115kit.store import Store
-            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-            ...     store.sessions.save(UploadSession("id", "/a/b.bin", "b.bin", 100))
-            ...     store.sessions.columns()["file_name"]
-            ('b.bin',)
         """
         query = f"{SELECT_SHOWN} {_LAST_FIRST}"
         return by_column(self._database.read(lambda c: c.execute(query).fetchall()))
@@ -152,15 +124,6 @@ class SessionStore:
         Raises:
             TypeError: There is no such field, or it is one that is counted from the parts.
             StoreError: There is no such session (any more).
-
-        Example:
-            >>> import tempfile
-            >>> from pan115kit.store import Store
-            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-            ...     store.sessions.save(UploadSession("id", "/a/b.bin", "b.bin", 100))
-            ...     store.sessions.update("id", error_message="paused by hand", upload_id="0004B9")
-            ...     store.sessions.get("id").error_message
-            'paused by hand'
         """
         unknown = set(changes) - {f.name for f in fields(UploadSession)} | set(changes) & {"session_id", *COUNTED}
         if unknown:
@@ -179,13 +142,6 @@ class SessionStore:
 
         Returns:
             Whether it stands still: there is such a session, and nobody alive has it.
-
-        Example:
-            >>> import tempfile
-            >>> from pan115kit.store import Store
-            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-            ...     store.sessions.mark("unknown", UploadStatus.PAUSED)
-            False
         """
 
         def change(connection: sqlite3.Connection) -> bool:
@@ -232,14 +188,6 @@ class SessionStore:
         rows = self._database.read(lambda c: c.execute(query, (to_sql(session_id),)).fetchall())
         return [Part(number, size, from_sql(etag), crc_from_sql(crc)) for number, size, etag, crc in rows]
 
-    def delete(self, session_id: str) -> bool:
-        """Forget a session and its parts: it is complete, or its multipart upload was aborted.
-
-        Returns:
-            Whether there was one.
-        """
-        return self._database.write(lambda connection: delete_session(connection, session_id))
-
     def discard(self, session_id: str) -> bool:
         """Forget a session somebody no longer wants; its multipart upload becomes a pending abort with it.
 
@@ -248,13 +196,6 @@ class SessionStore:
 
         Raises:
             SessionBusyError: A living process is uploading it; cancel the upload instead.
-
-        Example:
-            >>> import tempfile
-            >>> from pan115kit.store import Store
-            >>> with tempfile.TemporaryDirectory() as name, Store(name) as store:
-            ...     store.sessions.discard("unknown")
-            False
         """
 
         def drop(connection: sqlite3.Connection) -> bool:
@@ -263,16 +204,6 @@ class SessionStore:
             return self._drop(connection, session_id)
 
         return self._database.write(drop)
-
-    def expired(self, days: float) -> builtins.list[UploadSession]:
-        """Sessions untouched for more than ``days`` days, the oldest first.
-
-        Raises:
-            ConfigError: ``days`` is negative.
-        """
-        query = f"{SELECT} WHERE s.updated_at < ? ORDER BY s.updated_at, s.id"
-        limit = self._limit(days)
-        return [decode(row) for row in self._database.read(lambda c: c.execute(query, (limit,)).fetchall())]
 
     def discard_expired(self, days: float) -> int:
         """:meth:`discard` every session untouched for more than ``days`` days, but none that is being uploaded.

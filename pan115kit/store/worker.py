@@ -29,12 +29,6 @@ class Worker:
     Attributes:
         busy: Held while a job runs, so that a fork can wait for a quiet moment.
         inline: True once the interpreter exits: jobs then run on the caller's thread.
-
-    Example:
-        >>> worker = Worker("example")
-        >>> worker.run(lambda: 6 * 7)
-        42
-        >>> worker.stop()
     """
 
     def __init__(self, name: str, *, inline: bool = False) -> None:
@@ -52,12 +46,6 @@ class Worker:
 
         Raises:
             StoreError: The worker was stopped.
-
-        Example:
-            >>> worker = Worker("example")
-            >>> worker.submit(lambda: "done").result()
-            'done'
-            >>> worker.stop()
         """
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # from here on nobody can cancel it halfway
@@ -91,12 +79,6 @@ class Worker:
         Args:
             then_inline: Go on running later jobs on the thread that brings them (interpreter exit), instead of
                 refusing them.
-
-        Example:
-            >>> worker = Worker("example")
-            >>> worker.stop(then_inline=True)
-            >>> worker.run(lambda: threading.current_thread().name)
-            'MainThread'
         """
         with self._gate:
             self._stopped = not then_inline

@@ -28,8 +28,7 @@ from ..errors import (
 )
 from ..models import FileIdentity, UploadResult, UploadSession, UploadStatus, UploadTicket
 from ..progress.recorder import ProgressRecorder
-from ..store import session_id_for
-from ..store.sessions import PendingAbort
+from ..store import PendingAbort, session_id_for
 from .decisions import WRONG_PLACE
 from .hashing import sha1_file
 from .local_file import LocalFile

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FILE ?=
+# Empty for one test after the other.
+PARALLEL ?= --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 .PHONY: demo test check docs lab notebooks lowest venv-ipykernel6 clean help
 
@@ -38,9 +40,9 @@ docs: $(VENV)/.installed
 	$(BIN)/sphinx-build -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-test: check
-	$(BIN)/python -m pytest --quiet --doctest-modules pan115kit
-	$(BIN)/python -m pytest
+# One run of everything: doctests, tests, tutorials.  A file's tests stay together, so that a kernel starts once.
+test: check docs
+	$(BIN)/python -m pytest --doctest-modules pan115kit tests notebooks $(PARALLEL) --cov --cov-report=term
 
 lowest: $(VENV)/.installed
 	$(BIN)/python tests/lowest.py .venv-lowest

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
-
-import pan115kit
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.insert(0, str(HERE))
+
+import generate  # noqa: E402  beside this file
+
+import pan115kit  # noqa: E402
 
 project = "pan115kit"
 author = "The pan115kit developers"
@@ -16,7 +20,7 @@ copyright = "The pan115kit developers, MIT licence"
 release = version = pan115kit.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "README.md"]
+exclude_patterns = ["_build", "_generated"]
 nitpicky = False
 
 html_theme = "pydata_sphinx_theme"
@@ -47,6 +51,12 @@ autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "mixed"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+
+# What the code says better than a page; written by every build.
+GENERATED = HERE / "_generated"
+shutil.rmtree(GENERATED, ignore_errors=True)
+GENERATED.mkdir()
+GENERATED.joinpath("contracts.md").write_text(generate.contracts(ROOT / "pyproject.toml"), "utf-8")
 
 # The tutorials stand beside docs/, where `make lab` opens them; the build reads a copy.
 TUTORIALS = HERE / "tutorials"

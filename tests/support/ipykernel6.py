@@ -12,16 +12,24 @@ import sysconfig
 import venv
 from pathlib import Path
 
+from pan115kit._base.file_locks import opening_lock
+
 VERSION = "6.31.0"
 
 
 def make(directory: Path) -> Path:
     """The environment's Python; made if it is not there."""
-    python = directory / "bin" / "python"
+    directory.mkdir(exist_ok=True)
+    with opening_lock(directory, patience=300):  # tests that run side by side make one
+        return _make(directory)
+
+
+def _make(directory: Path) -> Path:
+    python = directory / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     done = directory / f"ipykernel-{VERSION}"
     if done.exists():
         return python
-    venv.create(directory, with_pip=False, clear=True)
+    venv.create(directory, with_pip=False)
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "install", "--no-deps", f"ipykernel=={VERSION}"], check=True, timeout=300)
     # only now: pip must not take the other environment's ipykernel for one to be replaced

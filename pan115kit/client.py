@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +26,7 @@ from .drive.interface import Account
 from .drive.names import DrivePath, check_folder_path
 from .errors import ConfigError, CredentialsError, Pan115Error
 from .folders.plan import FolderPlan, plan_folder
+from .i18n import say
 from .job import UploadJob
 from .models import UploadResult, UploadSession
 from .notebook.progress_display import Watcher, begin, show, watcher
@@ -166,23 +167,30 @@ class Pan115Client(Shown):
 
     @classmethod
     def from_saved(
-        cls, *, state_dir: PathLike | None = None, keyring: bool = False, config: UploadConfig | None = None
+        cls,
+        *,
+        state_dir: PathLike | None = None,
+        keyring: bool | None = None,
+        config: UploadConfig | None = None,
     ) -> Self:
         """A client with the credentials that a login has kept; renewed tokens are kept there too.
 
+        Args:
+            state_dir: As for the login.
+            keyring: Where to look: the system's keyring, the file, or (None) the file and then the keyring, if any.
+            config: What uploads may do.
+
         Raises:
-            CredentialsError: None are kept.
+            CredentialsError: None are kept, or what is kept cannot be read.
+            ConfigError: The keyring is asked for, but is not installed.
 
         Example:
             >>> client = Pan115Client.from_saved()      # doctest: +SKIP
         """
-        kept = CredentialStore(state_directory(state_dir), keyring=keyring)
-        found = kept.load()
-        if found is None:
-            raise CredentialsError(
-                "no credentials are kept", hint="log in with: python -m pan115kit login --save file"
-            )
-        return cls._of(found, kept, state_dir=state_dir, config=config)
+        for kept in _credential_stores(state_directory(state_dir), keyring):
+            if (found := kept.load()) is not None:
+                return cls._of(found, kept, state_dir=state_dir, config=config)
+        raise CredentialsError(say("credentials.none_kept"), hint=say("credentials.none_kept.hint"))
 
     @classmethod
     def _of(cls, found: Credentials, kept: CredentialStore | None, **options: Any) -> Self:
@@ -713,6 +721,16 @@ class Pan115Client(Shown):
     def __repr__(self) -> str:
         where = " sandbox" if self.local_sandbox is not None else ""
         return f"<Pan115Client{where} route={self.route} state_dir={str(self.state_dir)!r}>"
+
+
+def _credential_stores(directory: Path, keyring: bool | None) -> Iterator[CredentialStore]:
+    if keyring is not True:
+        yield CredentialStore(directory)
+    if keyring is True:
+        yield CredentialStore(directory, keyring=True)
+    elif keyring is None:
+        with contextlib.suppress(ConfigError):  # this system has no keyring: then nothing is kept there
+            yield CredentialStore(directory, keyring=True)
 
 
 def _credentials_from_environment() -> tuple[str | None, str | None, str | None]:

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,19 +18,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._base.local_paths import local_path
 from .._base.safe_output import SafeStream, print_err, print_out
-from ..config import KIB, MIB, Endpoints, UploadConfig
-from ..drive import make_drive
-from ..drive.interface import RemoteFile
+from ..config import KIB, MIB
 from ..errors import Pan115Error
-from ..i18n import both, format_bytes
+from ..i18n import format_bytes, say
 from ..models import UploadSession
-from ..presentation.dataframes import history_frame, sessions_frame
-from ..store import open_store
-from ..transfer.local_file import LocalFile
+from .command_line import CREDENTIAL_VARIABLES, ExitCode
+
+if TYPE_CHECKING:
+    from ..drive.interface import RemoteFile
+    from .command_line import Commands
 
 #: Size of the file that the demo makes when none is given.
 DEMO_BYTES = 256 * MIB
@@ -39,13 +38,11 @@ DEMO_BYTES = 256 * MIB
 DEMO_BANDWIDTH = 60_000_000
 #: Where the first process is killed, in percent.
 KILL_AT = 40.0
-#: What the demo says when the child ended before it could be killed.
-TOO_FAST = "the upload ended before it could be killed; give a larger file"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the demo plays."""
+    """Where the demo runs: a folder that is removed at the end, and the sandbox."""
 
     directory: Path
     environment: dict[str, str]
@@ -54,55 +51,52 @@ class Stage:
     public_key: bytes
 
 
+def add_command(commands: Commands) -> None:
+    """Add ``demo`` to the command line."""
+    parser = commands.add_parser("demo", help=say("cli.demo"), description=say("cli.demo"))
+    parser.add_argument("--file", metavar="PATH", help=say("cli.demo.file"))
+    parser.set_defaults(run=lambda options: run(options.file))
+
+
 def run(file: str | None = None) -> int:
-    """Play the demo.
+    """Run the demo.
 
     Args:
         file: The user's own file, or None for 256 MiB of random bytes.
 
     Returns:
-        0 if every step was as it should be.
+        ``ExitCode.OK``: every step was as it should be.
 
     Raises:
         Pan115Error: A step was not.
     """
     with tempfile.TemporaryDirectory(prefix="pan115kit-demo-") as name, _stage(Path(name)) as stage:
-        path = _given(file) if file else _make_file(stage.directory)
+        path = _checked(file) if file else _make_file(stage.directory)
         size = path.stat().st_size
         stage.environment.update(_part_settings(size))
-        _title(both(f"1  上传 {path.name}（{format_bytes(size)}），约 40% 处 kill -9", "1  upload, kill -9 at 40 %"))
+        _title(say("demo.step.kill", name=path.name, size=format_bytes(size), percent=f"{KILL_AT:.0f}"))
         killed = _upload_and_kill(stage, path)
-        _note(
-            both(
-                f"进程已被 SIGKILL。磁盘上的会话：{len(killed.uploaded_parts)}/{killed.total_parts} 个分片已确认",
-                f"killed; on disk: {len(killed.uploaded_parts)} of {killed.total_parts} parts acknowledged",
-            )
-        )
-        _title(both("2  另一个进程从断点继续", "2  another process goes on from there"))
+        _note(say("demo.killed", done=len(killed.uploaded_parts), total=killed.total_parts))
+        _title(say("demo.step.resume"))
         second = _upload(stage, path)
-        _expect(second["success"] and second["resumed"], f"the second run did not resume: {second['error_message']}")
-        _note(
-            both(
-                f"第二个进程只发送了 {format_bytes(second['bytes_sent'])} / {format_bytes(size)}",
-                f"the second process sent {format_bytes(second['bytes_sent'])} of {format_bytes(size)}",
-            )
-        )
-        _title(both("3  校验：沙箱存储的 sha1", "3  verify: the sha1 the sandbox has stored"))
+        _expect(second["success"] and second["resumed"], say("demo.not_resumed", error=second["error_message"]))
+        _note(say("demo.resumed", sent=format_bytes(second["bytes_sent"]), size=format_bytes(size)))
+        _title(say("demo.step.verify"))
         _verify(stage, path, second)
-        _title(both("4  再传一次：秒传", "4  the same file again: instant"))
+        _title(say("demo.step.instant"))
         third = _upload(stage, path, "/demo/again")
-        _expect(third["quick_upload"] and third["bytes_sent"] == 0, "the same file again was not instant")
-        _note(both("秒传成功，发送了 0 字节", "instant: 0 bytes sent"))
+        _expect(third["quick_upload"] and third["bytes_sent"] == 0, say("demo.not_instant"))
+        _note(say("demo.instant"))
         _tables(stage)
-    _title(both("演示完成 ✅", "demo complete ✅"))
-    return 0
+    _title(say("demo.complete"))
+    return ExitCode.OK
 
 
 @contextlib.contextmanager
 def _stage(directory: Path) -> Iterator[Stage]:
     """A sandbox in its own process, and an environment that leads there."""
-    said = directory / "sandbox.log"
-    with said.open("w") as log:
+    log_file = directory / "sandbox.log"
+    with log_file.open("w") as log:
         box = subprocess.Popen(
             [sys.executable, "-m", "pan115kit.sandbox", "--port", "0", "--bandwidth", str(DEMO_BANDWIDTH)],
             stdout=subprocess.PIPE,
@@ -112,25 +106,24 @@ def _stage(directory: Path) -> Iterator[Stage]:
     try:
         assert box.stdout is not None
         line = box.stdout.readline()
-        _expect(bool(line), f"the sandbox did not start: {said.read_text()[-500:]}")
-        told = json.loads(line)
-        environment = dict(os.environ)
-        for name in ("PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN"):
-            environment.pop(name, None)
+        _expect(bool(line), say("demo.no_sandbox", log=log_file.read_text()[-500:]))
+        box_says = json.loads(line)
+        environment = {name: value for name, value in os.environ.items() if name not in CREDENTIAL_VARIABLES}
         environment |= {
-            "PAN115_ENDPOINT": told["endpoint"],
-            "PAN115_COOKIE": told["cookie"],
-            "PAN115_ECDH_PUBLIC_KEY": told["ecdh_public_key"],
+            "PAN115_ENDPOINT": box_says["endpoint"],
+            "PAN115_COOKIE": box_says["cookie"],
+            "PAN115_ECDH_PUBLIC_KEY": box_says["ecdh_public_key"],
             "PAN115_STATE_DIR": str(directory / "state"),
             "PAN115_API_RATE": "0",
         }
-        _note(
-            both(
-                f"本地沙箱（无需账号），它看到的一切：{told['endpoint']}/sandbox/",
-                f"a local 115, no account needed; all it sees: {told['endpoint']}/sandbox/",
-            )
+        _note(say("demo.sandbox", url=f"{box_says['endpoint']}/sandbox/"))
+        yield Stage(
+            directory,
+            environment,
+            box_says["endpoint"],
+            box_says["cookie"],
+            bytes.fromhex(box_says["ecdh_public_key"]),
         )
-        yield Stage(directory, environment, told["endpoint"], told["cookie"], bytes.fromhex(told["ecdh_public_key"]))
     finally:
         box.terminate()
         box.wait(10)
@@ -138,9 +131,12 @@ def _stage(directory: Path) -> Iterator[Stage]:
             box.stdout.close()
 
 
-def _given(file: str) -> Path:
+def _checked(file: str) -> Path:
+    """The user's own file; what is wrong with it is said before anything is begun."""
+    from ..transfer.local_file import LocalFile
+
     path = Path(local_path(file))
-    LocalFile.open(path).close()  # what is wrong with it is told here
+    LocalFile.open(path).close()
     return path
 
 
@@ -153,7 +149,7 @@ def _make_file(directory: Path) -> Path:
 
 
 def _part_settings(size: int) -> dict[str, str]:
-    """Small files are cut small, so that they too can be killed in the middle."""
+    """Small parts for small files, so that their upload too can be killed in the middle."""
     part = min(10 * MIB, max(100 * KIB, size // 20))
     return {"PAN115_PART_SIZE": str(part), "PAN115_MULTIPART_THRESHOLD": str(min(100 * MIB, max(1, size // 2)))}
 
@@ -163,18 +159,22 @@ def _command(path: Path, target: str) -> list[str]:
 
 
 def _upload_and_kill(stage: Stage, path: Path) -> UploadSession:
+    from ..store import open_store
+
     child = subprocess.Popen(_command(path, "/demo"), env=stage.environment, stdout=subprocess.DEVNULL)
     store = open_store(stage.directory / "state")
+    killed = False
     try:
         while child.poll() is None:
             rows = store.sessions.list()
             if rows and rows[0].get_progress() >= KILL_AT:
-                child.send_signal(signal.SIGKILL)
+                killed = True
+                child.kill()  # SIGKILL; on Windows TerminateProcess, which asks nobody either
                 break
             time.sleep(0.02)  # a person watches meanwhile; nothing is synchronised by this
-        code = child.wait()
+        child.wait()
         print_err("")
-        _expect(code == -signal.SIGKILL, TOO_FAST)
+        _expect(killed and child.returncode != 0, say("demo.too_fast"))
         return store.sessions.list()[0]
     finally:
         store.close()
@@ -184,7 +184,7 @@ def _upload(stage: Stage, path: Path, target: str = "/demo") -> dict[str, Any]:
     done = subprocess.run(
         _command(path, target), env=stage.environment, stdout=subprocess.PIPE, text=True, check=False
     )
-    _expect(bool(done.stdout.strip()), f"the upload ended with code {done.returncode} and no result")
+    _expect(bool(done.stdout.strip()), say("demo.no_result", code=done.returncode))
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -193,12 +193,14 @@ def _verify(stage: Stage, path: Path, result: dict[str, Any]) -> None:
     with path.open("rb") as file:
         ours = hashlib.file_digest(file, "sha1").hexdigest().upper()
     stored = asyncio.run(_stored(stage, ours, path.stat().st_size))
-    _expect(any(there.file_id == result["file_id"] for there in stored), "the sandbox does not list the file")
-    _note(f"{both('本地', 'local')}  {ours}")
-    _note(f"{both('沙箱', 'stored')} {stored[0].sha1}  ✅")
+    _expect(any(there.file_id == result["file_id"] for there in stored), say("demo.not_listed"))
+    _note(say("demo.sha1", local=ours, stored=stored[0].sha1))
 
 
 async def _stored(stage: Stage, sha1: str, size: int) -> list[RemoteFile]:
+    from ..config import Endpoints, UploadConfig
+    from ..drive import make_drive
+
     config = UploadConfig(api_rate=0)
     drive = make_drive(
         cookie=stage.cookie,
@@ -214,13 +216,13 @@ async def _stored(stage: Stage, sha1: str, size: int) -> list[RemoteFile]:
 
 
 def _tables(stage: Stage) -> None:
-    store = open_store(stage.directory / "state")
-    try:
+    from ..presentation.dataframes import history_frame, sessions_frame
+    from ..store import open_store
+
+    with open_store(stage.directory / "state") as store:
         sessions, history = sessions_frame(store.sessions.list()), history_frame(store.history.list())
-    finally:
-        store.close()
-    _title(both("5  会话（空：没有未完成的上传）与历史", "5  sessions (none: nothing is unfinished) and history"))
-    print_out(f"sessions(): {len(sessions)} rows\n")
+    _title(say("demo.step.tables"))
+    print_out(f"sessions(): {len(sessions)}\n")
     columns = ["file_name", "status", "quick_upload", "resumed", "bytes_sent", "elapsed_seconds", "mean_speed_mbps"]
     print_out(history[columns].to_string(index=False))
 

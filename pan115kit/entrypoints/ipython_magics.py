@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 from ..batch import BatchReport
 from ..client import Pan115Client
 from ..errors import ConfigError, CredentialsError
-from ..i18n import both
+from ..i18n import say
 from ..job import UploadJob
 from ..models import UploadResult
+from .command_line import CREDENTIAL_VARIABLES
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -37,12 +38,7 @@ class Options:
         line: As typed after the magic's name; quotes and backslashes as in a shell.
 
     Raises:
-        ConfigError: It makes no sense; the message shows how it is written.
-
-    Example:
-        >>> options = Options('"my movie.mkv" --to /影视')
-        >>> options.paths, options.to
-        (['my movie.mkv'], '/影视')
+        ConfigError: It makes no sense; the hint shows how it is written.
     """
 
     def __init__(self, line: str) -> None:
@@ -52,20 +48,20 @@ class Options:
         self.background = False
         try:
             words = shlex.split(line, posix=os.name == "posix")
-        except ValueError as error:
-            raise ConfigError(f"{error} in: {line}", hint=_USAGE) from None
+        except ValueError:
+            raise ConfigError(say("magic.unbalanced", line=line), hint=_USAGE) from None
         rest = iter(words)
         for word in rest:
             name, joined, value = word.partition("=")
             if name in ("--to", "-t", "--client", "-c"):
                 value = value if joined else next(rest, "")
                 if not value:
-                    raise ConfigError(f"{name} wants a value", hint=_USAGE)
+                    raise ConfigError(say("magic.needs_value", option=name), hint=_USAGE)
                 setattr(self, "to" if name in ("--to", "-t") else "client", value)
             elif word in ("--background", "-b"):
                 self.background = True
             elif word.startswith("--"):
-                raise ConfigError(f"{word} is not known", hint=_USAGE)
+                raise ConfigError(say("magic.unknown_option", option=word), hint=_USAGE)
             else:
                 self.paths.append(word)
 
@@ -80,16 +76,10 @@ def find_client(namespace: dict[str, Any], name: str = "") -> Pan115Client:
     Raises:
         ConfigError: The variable is no client, or there are several and none is called ``client``.
         CredentialsError: There is none, and the environment names no credentials.
-
-    Example:
-        >>> find_client({"x": 1}, "x")
-        Traceback (most recent call last):
-        pan115kit.errors.ConfigError: x is not a Pan115Client: client = Pan115Client(...) makes one
     """
-    hint = "client = Pan115Client(...) makes one"
     if name:
         if not isinstance(namespace.get(name), Pan115Client):
-            raise ConfigError(f"{name} is not a Pan115Client", hint=hint)
+            raise ConfigError(say("magic.no_such_client", name=name), hint=say("magic.no_such_client.hint"))
         return namespace[name]  # type: ignore[no-any-return]
     found = {key: value for key, value in namespace.items() if isinstance(value, Pan115Client) and key[0] != "_"}
     open_ones = {key: value for key, value in found.items() if not value.closed}
@@ -99,15 +89,11 @@ def find_client(namespace: dict[str, Any], name: str = "") -> Pan115Client:
     if len(different) == 1:
         return next(iter(different.values()))
     if different:
-        raise ConfigError(f"which client: {', '.join(sorted(open_ones))}?", hint="say it with --client NAME")
-    try:
-        client = namespace["client"] = Pan115Client()
-    except CredentialsError as error:
-        if error.message != "no credentials":
-            raise
-        raise CredentialsError(
-            "there is no client", hint="client = Pan115Client(...), or set PAN115_COOKIE before the kernel starts"
-        ) from None
+        names = ", ".join(sorted(open_ones))
+        raise ConfigError(say("magic.which_client", names=names), hint=say("magic.which_client.hint"))
+    if not any(os.environ.get(variable) for variable in CREDENTIAL_VARIABLES):
+        raise CredentialsError(say("magic.no_client"), hint=say("magic.no_client.hint"))
+    client = namespace["client"] = Pan115Client()
     return client
 
 
@@ -127,7 +113,7 @@ class Magics:
         options = Options(line)
         paths = [*options.paths, *_lines(cell or "")]
         if not paths:
-            raise ConfigError(both("没有要上传的文件", "nothing to upload"), hint=_USAGE)
+            raise ConfigError(say("upload.nothing"), hint=_USAGE)
         client = find_client(self._shell.user_ns, options.client)
         files = [file for path in paths for file in _expand(path)]
         if len(files) == 1 and cell is None and not os.path.isdir(files[0]):
@@ -166,12 +152,7 @@ def _expand(path: str) -> Sequence[str]:
 
 
 def complete_paths(text: str) -> list[str]:
-    """Local paths that begin with ``text``, spaces escaped as the magic's line wants them.
-
-    Example:
-        >>> complete_paths("/no/such/thing")
-        []
-    """
+    """Local paths that begin with ``text``, spaces escaped as the magic's line wants them."""
     plain = text.replace("\\ ", " ")
     found = sorted(glob.glob(glob.escape(os.path.expanduser(plain)) + "*"))
     home = os.path.expanduser("~")
@@ -181,11 +162,7 @@ def complete_paths(text: str) -> list[str]:
 
 
 def load(shell: InteractiveShell) -> None:
-    """Bring the magics, their completion and the kit's display formats to a shell.
-
-    Example:
-        >>> load(get_ipython())      # doctest: +SKIP
-    """
+    """Register the magics and their completion in a shell."""
     magics = Magics(shell)
     shell.register_magic_function(magics.upload, "line_cell", "upload")
     shell.register_magic_function(magics.uploads, "line", "uploads")

@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._base.safe_output import print_out
-from ..drive import make_drive
-from ..drive.auth.credentials_file import Credentials, CredentialStore
-from ..drive.auth.saved_tokens import SavedTokens
-from ..drive.interface import Drive
-from ..i18n import both
-from ..notebook.qr_screen import scan
+from ..i18n import say
+from .command_line import ExitCode, add_state_dir
+
+if TYPE_CHECKING:
+    from .command_line import Commands
 
 
-async def sign_in(*, route: str, app: str | None, client_id: str | None, save: str | None, state_dir: Path) -> None:
+def add_command(commands: Commands) -> None:
+    """Add ``login`` to the command line."""
+    parser = commands.add_parser("login", help=say("cli.login"), description=say("cli.login"))
+    parser.add_argument("--route", choices=("cookie", "open"), default="cookie", help=say("cli.login.route"))
+    parser.add_argument("--app", default=None, help=say("cli.login.app"))
+    parser.add_argument("--client-id", default=None, help=say("cli.login.client_id"))
+    parser.add_argument("--save", choices=("file", "keyring"), help=say("cli.login.save"))
+    add_state_dir(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
     """Show a QR code, follow it, and keep the credentials where asked.
-
-    Args:
-        route: ``cookie`` or ``open``.
-        app: Kind of device of the cookie route.
-        client_id: App of the open route.
-        save: ``file``, ``keyring``, or None to keep nothing.
-        state_dir: Where the file lies.
 
     Raises:
         ConfigError: The keyring is wanted, but there is none; no code was shown.
         LoginError: It was cancelled on the phone, or no code was scanned in time.
         Pan115Error: 115 did not answer, or refused.
+        OutputError: Stdout could not be written; what was asked to be kept is kept.
     """
-    kept = CredentialStore(state_dir, keyring=save == "keyring") if save else None
+    asyncio.run(_sign_in(options))
+    return ExitCode.OK
+
+
+async def _sign_in(options: argparse.Namespace) -> None:
+    from ..client import Pan115Client
+
     # kept before 115 is asked whose they are: what the scan gave is not lost when 115 does not answer now
-    credentials = await scan(route, app=app, client_id=client_id, kept=kept)
-    user_id = await _who(_drive(credentials, kept))
-    print_out(both(f"已登录：用户 {user_id}", f"logged in as user {user_id}"))
-    if kept is None:
-        print_out(both("凭证未保存（--save file 可保存）", "nothing was kept (--save file keeps the credentials)"))
-        return
-    where = kept.path if save == "file" else both("系统钥匙串", "the system's keyring")
-    print_out(both(f"凭证已保存：{where}", f"credentials kept in {where}"))
+    async with await Pan115Client.login(
+        options.route, app=options.app, client_id=options.client_id, save=options.save, state_dir=options.state_dir
+    ) as client:
+        print_out(say("cli.login.done", user_id=(await client.account()).user_id))
+        if options.save is None:
+            print_out(say("cli.login.not_kept"))
+        else:
+            print_out(say("cli.login.kept", place=_place(options.save, client.state_dir)))
 
 
-def _drive(credentials: Credentials, kept: CredentialStore | None) -> Drive:
-    return make_drive(
-        cookie=credentials.cookie or None,
-        access_token=credentials.access_token or None,
-        refresh_token=credentials.refresh_token or None,
-        on_tokens=SavedTokens(kept, credentials) if kept else None,
-    )
+def _place(save: str, directory: Path) -> object:
+    from ..drive.auth.credentials_file import CredentialStore
 
-
-async def _who(drive: Drive) -> str:
-    try:
-        return (await drive.account()).user_id
-    finally:
-        await drive.close()
+    return say("cli.login.keyring") if save == "keyring" else CredentialStore(directory).path

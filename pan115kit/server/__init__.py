@@ -9,6 +9,6 @@ Example:
 """
 
 from .app import create_app
-from .running import Server, serve, serve_forever
+from .running import Server, serve
 
-__all__ = ["Server", "create_app", "serve", "serve_forever"]
+__all__ = ["Server", "create_app", "serve"]

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import html
-import json
 import os
-import signal
 import socket
 import threading
 import warnings
 from collections.abc import Iterable
-from types import FrameType
 from urllib.parse import quote
 
 import uvicorn
 
 from .._base import event_loops
-from .._base.safe_output import print_out
 from .._base.uvicorn_thread import QuickServer
 from ..errors import ConfigError
 from ..i18n import both
@@ -202,56 +198,6 @@ def serve(
     except ConfigError:
         listener.close()
         raise
-
-
-def serve_forever(
-    queue: UploadQueue,
-    tracker: ProgressTracker,
-    store: Store,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    token: str | None = None,
-    roots: Iterable[str | os.PathLike[str]] = (),
-    allow_remote: bool = False,
-    json_line: bool = False,
-) -> None:
-    """Serve in the foreground until SIGTERM or SIGINT; call it on the main thread.
-
-    Args:
-        queue: As :func:`serve`, like all but the last.
-        tracker: The uploads of this process.
-        store: The state directory.
-        host: Where to listen.
-        port: 0 takes a free one.
-        token: None takes ``PAN115_SERVER_TOKEN``, else a random one.
-        roots: Local folders that may be uploaded from.
-        allow_remote: Needed for a ``host`` that others can reach.
-        json_line: Print one line ``{"url": …, "token": …}`` instead of a link for people.
-
-    Raises:
-        ConfigError: As :func:`serve`.
-    """
-    ended = threading.Event()
-
-    def end(_: int, __: FrameType | None) -> None:
-        ended.set()
-
-    before = {which: signal.signal(which, end) for which in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        with serve(
-            queue, tracker, store, host=host, port=port, token=token, roots=roots, allow_remote=allow_remote
-        ) as server:
-            if json_line:
-                line = json.dumps({"url": server.url, "token": server.token})
-            else:
-                line = both(f"上传页面：{server.link}\n按 Ctrl-C 停止", f"Uploads: {server.link}\nCtrl-C stops")
-            print_out(line)
-            while not ended.wait(event_loops.TICK * 5) and server.running:
-                pass
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
 
 
 def _check_remote(host: str, allow_remote: bool) -> None:

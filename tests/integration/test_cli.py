@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -449,3 +450,50 @@ def test_state_dir_option(stage: Stage, run: Run, tmp_path: Path) -> None:
     run("upload", stage.file("one.bin", 5), "--to", "/x", "--state-dir", tmp_path / "mine")
     assert run("history", "--json")[1] == []
     assert len(run("history", "--json", "--state-dir", tmp_path / "mine")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        ["no-such-command"],
+        ["upload"],
+        ["upload", "x", "--part-size", "many"],
+        ["upload", "x", "--to"],
+        ["upload", "x", "--nonsense"],
+        ["history", "-n", "0"],
+        ["sessions", "clean", "--days", "some"],
+        ["serve", "--port", "x"],
+        ["login", "--s", "elsewhere"],
+    ],
+    ids=" ".join,
+)
+def test_in_chinese_the_command_line_is_chinese(
+    wrong: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who reads no English learns how a command is written; argparse alone says it in English."""
+    monkeypatch.setenv("PAN115_LANG", "zh")
+    with pytest.raises(SystemExit):
+        cli.main(wrong)
+    usage, problem = capsys.readouterr().err.split("用法错误：")
+    assert usage.startswith("用法：")
+    assert re.search("[一-鿿]", problem)
+    assert not re.search("required|invalid|expected|unrecognized|argument|choose|ambiguous", problem)
+
+
+@pytest.mark.parametrize("command", [[], ["upload"], ["sessions"], ["sessions", "clean"], ["history"], ["login"]])
+def test_help_is_in_one_language(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Headings and every option's line, in both languages."""
+    monkeypatch.setenv("COLUMNS", "200")
+    for lang, words in (("zh", r"usage|options|positional|show this"), ("en", "[一-鿿]")):
+        monkeypatch.setenv("PAN115_LANG", lang)
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*command, "--help"])
+        assert ended.value.code == 0
+        shown = capsys.readouterr().out
+        assert not re.search(words, shown), lang
+        options = re.findall(r"^  -.*(?:\n {9,}.*)?", shown, re.MULTILINE)
+        assert options
+        assert all(re.search(r"\S\s\s+\S", option.strip()) for option in options), "an option without a word about it"

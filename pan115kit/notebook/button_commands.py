@@ -29,19 +29,6 @@ def orders(queue: UploadQueue, board: Board, action: Action, key: str, *, single
         Action.RETRY: queue.retry,
         Action.CANCEL: queue.cancel,
     }[action]
-    job_ids = [key] if key else board.keys(*targets(action, single=single))
+    groups = action.groups_of_all | ({Group.CANCELLED} if single and action is Action.RETRY else set())
+    job_ids = [key] if key else board.keys(*groups)
     return [partial(do, job_id) for job_id in job_ids]
-
-
-def targets(action: Action, *, single: bool) -> tuple[Group, ...]:
-    """Whom a button over all rows means.
-
-    Example:
-        >>> targets(Action.RETRY, single=False)
-        (<Group.FAILED: 'failed'>,)
-    """
-    if action is Action.RETRY:
-        return (Group.FAILED, Group.CANCELLED) if single else (Group.FAILED,)
-    if action is Action.RESUME:
-        return (Group.PAUSED,)
-    return (Group.ACTIVE, Group.WAITING) + ((Group.PAUSED,) if action is Action.CANCEL else ())

@@ -222,7 +222,7 @@ def _note(row: Row) -> str:
     text = labels.note(row)
     if not text:
         return ""
-    if row.shot.error_message and row.owner is None:
+    if row.shot.error_message and row.process is None:
         whole = escape(row.shot.error_message)
         return (
             f'<details class="p-wide p-err"><summary class="p-cut" title="{whole}">{escape(text)}</summary>'

@@ -15,21 +15,11 @@ from ..folders.plan import FolderPlan
 from ..i18n import both, format_bytes, format_duration, format_speed
 from ..models import UploadResult, UploadSession, UploadStatus
 from ..presentation import labels
-from ..presentation.rows import Group, Row, session_row
+from ..presentation.rows import BLUE, COLOUR_OF, GREEN, GREY, RED, Group, Row, session_row
 from ..presentation.upload_list import Board, Totals
 from .markup import curve_path
 
-GREEN, RED, AMBER, BLUE, GREY = "#2da44e", "#d1242f", "#bf8700", "#1f7ae0", "#8b949e"
 _TRACK = "rgba(127,127,127,.25)"
-_COLOURS = {
-    Group.DONE: GREEN,
-    Group.ACTIVE: BLUE,
-    Group.WAITING: BLUE,
-    Group.PAUSED: AMBER,
-    Group.UNFINISHED: AMBER,
-    Group.FAILED: RED,
-    Group.CANCELLED: GREY,
-}
 #: Rows of a report; failed ones come first, so they are never among those left out.
 MAX_ROWS = 100
 
@@ -179,7 +169,7 @@ def _more(count: int) -> str:
 
 
 def _line(row: Row) -> str:
-    shot, colour = row.shot, _COLOURS[row.group]
+    shot, colour = row.shot, COLOUR_OF[row.group]
     percentage = shot.percentage
     bar = (
         f'<div style="width:120px;height:6px;border-radius:3px;background:{_TRACK};margin-top:6px">'
@@ -188,7 +178,7 @@ def _line(row: Row) -> str:
     note = labels.note(row)
     told = ""
     if note:
-        tone = f"color:{RED}" if shot.error_message and row.owner is None else "opacity:.7"
+        tone = f"color:{RED}" if shot.error_message and row.process is None else "opacity:.7"
         told = f'<div style="{tone};font-size:12px;overflow-wrap:anywhere">{escape(note)}</div>'
     name = f"{labels.file_icon(shot.file_name)} {escape(shot.file_name)}"
     return (

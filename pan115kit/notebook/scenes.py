@@ -112,7 +112,7 @@ def _rows(look: Look, rows: dict[str, Row]) -> tuple[RowScene, ...]:
 
 
 def _row(row: Row) -> RowScene:
-    main = next((action for action in row.actions if action is not Action.CANCEL), None)
+    main = next((action for action in row.actions if action not in (Action.CANCEL, Action.DISCARD)), None)
     cancel = Action.CANCEL if Action.CANCEL in row.actions else None
     return RowScene(row.key, markup.item(row), (_mini(main, row), _mini(cancel, row)))
 

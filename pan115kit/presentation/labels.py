@@ -38,7 +38,7 @@ def file_icon(name: str) -> str:
 def badge(row: Row) -> str:
     """The status in words, with the specification's sign."""
     if row.session is not None:
-        if row.owner is not None:
+        if row.process is not None:
             return both("其他进程", "Elsewhere")
         return both("可续传", "Resumable")
     return f"{row.shot.status.label} {row.shot.status.icon}".rstrip()
@@ -144,9 +144,8 @@ def remaining(seconds: float | None) -> str:
 
 def note(row: Row) -> str:
     """What a row has to say beyond figures: where it was, what went wrong; one line."""
-    if row.owner is not None:
-        who = f"{row.owner.host}:{row.owner.pid}"
-        return both(f"另一个进程（{who}）正在处理", f"another process ({who}) works on it")
+    if row.process is not None:
+        return both(f"另一个进程（{row.process}）正在处理", f"another process ({row.process}) works on it")
     if row.shot.error_message:
         return " ".join(row.shot.error_message.split())
     if row.session is not None:

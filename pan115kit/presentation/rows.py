@@ -1,18 +1,22 @@
-"""The rows of a panel: which group each belongs to, which buttons it gets, in which slot it stands."""
+"""A row of any list of uploads: its group, the actions it allows, its colour, its JSON.
+
+Every list in every place (notebook panel, server page, React, static report) shows these rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from ..models import UploadSession, UploadStatus
+from ..models import UploadSession, UploadStatus, iso_utc
 from ..progress.snapshot import UploadProgress
 from ..store import LeaseOwner
 
 
 class Group(StrEnum):
-    """What a row is to the reader; the order is that of a long list."""
+    """What a row is to the reader; the order is that of a list: running, needs the user, waiting, ended."""
 
     ACTIVE = "active"
     FAILED = "failed"
@@ -33,6 +37,18 @@ GROUP_OF = {
     UploadStatus.SUCCESS: Group.DONE,
     UploadStatus.FAILED: Group.FAILED,
     UploadStatus.CANCELLED: Group.CANCELLED,
+}
+
+#: Mid-tones that can be read on light and on dark, for static pictures and reports.
+GREEN, RED, AMBER, BLUE, GREY = "#2da44e", "#d1242f", "#bf8700", "#1f7ae0", "#8b949e"
+COLOUR_OF = {
+    Group.DONE: GREEN,
+    Group.ACTIVE: BLUE,
+    Group.WAITING: BLUE,
+    Group.PAUSED: AMBER,
+    Group.UNFINISHED: AMBER,
+    Group.FAILED: RED,
+    Group.CANCELLED: GREY,
 }
 
 
@@ -67,23 +83,47 @@ class Action(StrEnum):
     RESUME = "resume"
     RETRY = "retry"
     CANCEL = "cancel"
+    DISCARD = "discard"
+
+    @property
+    def groups_of_all(self) -> frozenset[Group]:
+        """Which rows are meant where it is asked for all: who cancelled something does not want it retried."""
+        return _MEANT_BY_ALL[self]
+
+
+_ACTIONS: dict[Group, tuple[Action, ...]] = {
+    Group.ACTIVE: (Action.PAUSE, Action.CANCEL),
+    Group.WAITING: (Action.PAUSE, Action.CANCEL),
+    Group.PAUSED: (Action.RESUME, Action.CANCEL),
+    Group.UNFINISHED: (Action.RESUME, Action.DISCARD),
+    Group.FAILED: (Action.RETRY,),
+    Group.CANCELLED: (Action.RETRY,),
+    Group.DONE: (),
+}
+_MEANT_BY_ALL = {
+    Action.PAUSE: frozenset({Group.ACTIVE, Group.WAITING}),
+    Action.RESUME: frozenset({Group.PAUSED}),
+    Action.RETRY: frozenset({Group.FAILED}),
+    Action.CANCEL: frozenset({Group.ACTIVE, Group.WAITING, Group.PAUSED}),
+    Action.DISCARD: frozenset({Group.UNFINISHED}),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a panel.
+    """One line of a list.
 
     Attributes:
         key: The job id, or ``session:`` and the session id.
-        shot: How it stands; a session is told in the same words.
-        session: Set for a session nobody in this panel works on.
-        owner: Who else is working on that session.
+        shot: How it stands; a session is shown in the same fields.
+        session: Set for a session that no upload of this list works on.
+        process: ``pid@host`` of the other process that works on it, None if none does.
     """
 
     key: str
     shot: UploadProgress
     session: UploadSession | None = None
-    owner: LeaseOwner | None = None
+    process: str | None = None
 
     @property
     def group(self) -> Group:
@@ -92,28 +132,17 @@ class Row:
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """The buttons it gets.
+        """The buttons it gets; none where another process works on it."""
+        return () if self.process is not None else _ACTIONS[self.group]
 
-        Example:
-            >>> Row("job", UploadProgress("job", "/a", "a", 1, UploadStatus.FAILED)).actions
-            (<Action.RETRY: 'retry'>,)
-        """
-        if self.session is not None:
-            return () if self.owner is not None else (Action.RESUME,)
-        if self.shot.status is UploadStatus.PAUSED:
-            return (Action.RESUME, Action.CANCEL)
-        if not self.shot.status.is_final:
-            return (Action.PAUSE, Action.CANCEL)
-        return () if self.shot.status.is_success else (Action.RETRY,)
+
+def process_name(owner: LeaseOwner) -> str:
+    """The process behind a lease as people and programs read it, ``pid@host``."""
+    return f"{owner.pid}@{owner.host}"
 
 
 def session_row(session: UploadSession, owner: LeaseOwner | None = None) -> Row:
-    """A session of an earlier run as a row.
-
-    Example:
-        >>> session_row(UploadSession("id", "/a/b.bin", "b.bin", 100, uploaded_bytes=60)).shot.percentage
-        60.0
-    """
+    """A session of an earlier run as a row."""
     shot = UploadProgress(
         job_id=f"session:{session.session_id}",
         file_path=session.file_path,
@@ -129,7 +158,29 @@ def session_row(session: UploadSession, owner: LeaseOwner | None = None) -> Row:
         error_message=session.error_message,
         created_at=session.created_at,
     )
-    return Row(shot.job_id, shot, session, owner)
+    return Row(shot.job_id, shot, session, None if owner is None else process_name(owner))
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """The JSON of a row, the same in REST, WebSocket and notebook: the specification's upload object and more.
+
+    Beside the specification's fields it has what a list needs: ids, paths, the hash's progress, ``created_at``
+    (ISO 8601, UTC), ``process``, and ``group`` and ``actions``, so that no page decides which button makes sense.
+    """
+    shot = row.shot
+    return shot.to_dict() | {
+        "job_id": row.key,
+        "file_path": shot.file_path,
+        "target_path": shot.target_path,
+        "session_id": shot.session_id,
+        "hash_percentage": round(shot.hash_percentage, 2),
+        "resumed_bytes": shot.resumed_bytes,
+        "retries": shot.retries,
+        "created_at": iso_utc(shot.created_at),
+        "process": row.process,
+        "group": str(row.group),
+        "actions": [str(action) for action in row.actions],
+    }
 
 
 def settle(shown: Sequence[str | None], wanted: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..models import HistoryEntry, iso_utc
+from ..presentation.rows import Row, row_json
 from ..progress.snapshot import UploadProgress
 
 
@@ -30,27 +31,13 @@ def encode(data: Any) -> str:
 
 
 def upload_object(shot: UploadProgress, process: str | None = None) -> dict[str, Any]:
-    """The specification's upload object, with what a page needs beside it.
+    """An upload as the row of every list.
 
     Args:
         shot: One upload.
         process: ``pid@host`` of the other process that runs it, or None if this one does.
-
-    Example:
-        >>> upload_object(UploadProgress("job", "/a/b.bin", "b.bin", 10))["target_path"]
-        '/'
     """
-    return shot.to_dict() | {
-        "job_id": shot.job_id,
-        "file_path": shot.file_path,
-        "target_path": shot.target_path,
-        "session_id": shot.session_id,
-        "hash_percentage": round(shot.hash_percentage, 2),
-        "resumed_bytes": shot.resumed_bytes,
-        "retries": shot.retries,
-        "created_at": iso_utc(shot.created_at),
-        "process": process,
-    }
+    return row_json(Row(shot.job_id, shot, process=process))
 
 
 def history_object(entry: HistoryEntry) -> dict[str, Any]:

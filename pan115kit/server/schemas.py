@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..models import UploadStatus
+from ..presentation.rows import Action, Group
 
 _UPLOAD_EXAMPLE: dict[str, Any] = {
     "file_name": "video.mp4",
@@ -32,6 +33,8 @@ _UPLOAD_EXAMPLE: dict[str, Any] = {
     "retries": 0,
     "created_at": "2025-10-18T12:00:00+00:00",
     "process": None,
+    "group": "active",
+    "actions": ["pause", "cancel"],
 }
 _SESSION_EXAMPLE: dict[str, Any] = {
     "session_id": "9f86d081884c7d659a2feaa0c55ad015",
@@ -104,6 +107,8 @@ class Upload(BaseModel):
     retries: int
     created_at: str = Field(description="ISO 8601, UTC")
     process: str | None = Field(description="pid@host of the other process that runs it, null if this one does")
+    group: Group = Field(description="where a list shows it")
+    actions: list[Action] = Field(description="what may be asked of it now")
 
 
 class Uploads(BaseModel):

@@ -138,7 +138,7 @@ def test_every_state_has_the_buttons_that_make_sense(status: UploadStatus, actio
 def test_a_session_can_be_resumed_unless_somebody_works_on_it() -> None:
     """Two processes on one session would fight; a dead one's session must not be locked away."""
     session = UploadSession("s", "/d/x", "x", 100, uploaded_bytes=40)
-    assert session_row(session).actions == (Action.RESUME,)
+    assert session_row(session).actions == (Action.RESUME, Action.DISCARD)
     assert session_row(session, OWNER).actions == ()
 
 

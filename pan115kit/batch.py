@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ._base import event_loops
 from ._base.local_paths import local_path, size_or_zero
 from .errors import ConfigError, Pan115Error
 from .folders.plan import FolderPlan, PlannedFile, Skipped
-from .i18n import both, format_bytes
+from .i18n import format_bytes, say
 from .job import OnInterrupt, UploadJob
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
 from .progress.snapshot import UploadProgress
 from .transfer.queue import UploadQueue
+from .transfer.upload_options import UploadOptions
 
 if TYPE_CHECKING:
     from .notebook.panel import Panel
@@ -62,11 +65,15 @@ class BatchReport:
         return self.total == self.done + self.instant + self.failed + self.skipped
 
     def __str__(self) -> str:
-        return both(
-            f"共 {self.total} 个：上传 {self.done}，秒传 {self.instant}，失败 {self.failed}，跳过 {self.skipped}"
-            f"（{format_bytes(self.total_bytes)}，实际发送 {format_bytes(self.bytes_sent)}）",
-            f"{self.total} files: {self.done} uploaded, {self.instant} instant, {self.failed} failed, "
-            f"{self.skipped} skipped ({format_bytes(self.total_bytes)}, {format_bytes(self.bytes_sent)} sent)",
+        return say(
+            "batch.report",
+            total=self.total,
+            done=self.done,
+            instant=self.instant,
+            failed=self.failed,
+            skipped=self.skipped,
+            bytes=format_bytes(self.total_bytes),
+            sent=format_bytes(self.bytes_sent),
         )
 
 
@@ -82,15 +89,12 @@ class UploadBatch(Shown):
         >>> batch.retry_failed()                                             # doctest: +SKIP
     """
 
-    def __init__(
-        self, queue: UploadQueue, plan: FolderPlan, *, skip_existing: bool, priority: int, title: str
-    ) -> None:
+    def __init__(self, queue: UploadQueue, plan: FolderPlan, options: UploadOptions) -> None:
         self._queue = queue
-        self._skip_existing = skip_existing
-        self._priority = priority
+        self._options = options
         self._begun = time.monotonic()
         self.plan = plan
-        self.title = title
+        self.title = options.target_path
         self.jobs: tuple[UploadJob, ...] = ()
         self._panel: Panel | None = None
 
@@ -100,18 +104,13 @@ class UploadBatch(Shown):
         return bool(self.jobs) or not self.plan.files
 
     def start(self) -> UploadBatch:
-        """Queue what a dry run has planned; again is no more."""
+        """Queue what a dry run has planned; a second call changes nothing."""
         if not self.jobs:
             self._begun = time.monotonic()
             self.jobs = tuple(
                 UploadJob(
                     self._queue,
-                    self._queue.submit(
-                        file.file_path,
-                        file.target_path,
-                        priority=self._priority,
-                        skip_existing=self._skip_existing,
-                    ),
+                    self._queue.submit(file.file_path, replace(self._options, target_path=file.target_path)),
                 )
                 for file in self.plan.files
             )
@@ -144,21 +143,26 @@ class UploadBatch(Shown):
             UploadInterrupted: ■ or Ctrl-C; see :meth:`UploadJob.wait`.
         """
         end = None if timeout is None else time.monotonic() + timeout
+
+        def interrupted() -> str:
+            if on_interrupt == "detach":
+                return say("batch.goes_on")
+            self.stop()
+            concurrent.futures.wait([job.future for job in self.jobs], timeout=5)
+            return say("batch.stopped")
+
         for job in self.jobs:
             left = None if end is None else max(0.0, end - time.monotonic())
             try:
-                job.wait(left)
-            except (Pan115Error, KeyboardInterrupt) as error:
-                if isinstance(error, KeyboardInterrupt):
-                    if on_interrupt == "stop":
-                        self.leave()
-                    raise
+                event_loops.wait(job.future, timeout=left, on_interrupt=interrupted)
+            except Pan115Error:
+                continue  # it is in the report
         return self.report()
 
     async def _join(self) -> BatchReport:
         for job in self.jobs:
             try:
-                await job
+                await event_loops.wait_async(job.future, interrupted=say("batch.goes_on"))
             except Pan115Error:
                 continue  # it is in the report
         return self.report()
@@ -172,7 +176,7 @@ class UploadBatch(Shown):
         results: list[UploadResult] = []
         errors: list[tuple[str, str]] = []
         for job in self.jobs:
-            sent += job._job.upload.tally.bytes_sent
+            sent += job.bytes_sent
             status = job.status
             if job.done and status.is_success:
                 results.append(job.result())
@@ -239,10 +243,10 @@ class UploadBatch(Shown):
 
         return plan_report(self.title, self.plan)
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         """Stop all, keep their sessions."""
         for job in self.jobs:
-            self._queue.leave(job.job_id)
+            job.stop()
 
     def __repr__(self) -> str:
         if not self.started:
@@ -261,7 +265,7 @@ def plan_files(file_paths: Iterable[str | os.PathLike[str]], target_path: str) -
         '/备份'
     """
     if isinstance(file_paths, str | bytes | os.PathLike):
-        raise ConfigError(f"a list of paths is needed, not {file_paths!r}", hint="submit() takes one file")
+        raise ConfigError(say("batch.no_list", given=repr(file_paths)), hint=say("batch.no_list.hint"))
     return FolderPlan(tuple(_planned(path, target_path) for path in file_paths), ())
 
 

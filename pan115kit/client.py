@@ -23,9 +23,9 @@ from .drive import Drive, OnTokens, make_drive
 from .drive.auth.credentials_file import Credentials, CredentialStore
 from .drive.auth.saved_tokens import SavedTokens
 from .drive.interface import Account
-from .drive.names import DrivePath, check_folder_path
+from .drive.names import DrivePath
 from .errors import ConfigError, CredentialsError, Pan115Error
-from .folders.plan import FolderPlan, plan_folder
+from .folders.plan import plan_folder
 from .i18n import say
 from .job import UploadJob
 from .models import UploadResult, UploadSession
@@ -35,6 +35,7 @@ from .progress.tracker import ProgressTracker, get_progress_manager
 from .store import Store, open_store
 from .transfer.engine import Engine
 from .transfer.queue import UploadQueue
+from .transfer.upload_options import UploadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,7 @@ class Pan115Client(Shown):
         self._build_drive = build_drive
         self.route = build_drive().route  # credentials of a wrong shape are told here and now
         self.state_dir = state_directory(state_dir)
-        self._store()
+        _ = self.store  # a state directory that cannot be used is reported here and now
 
     @classmethod
     def sandbox(
@@ -275,8 +276,10 @@ class Pan115Client(Shown):
         Example:
             >>> result = await client.upload_file("movie.mkv", "/影视/电影/2025")   # doctest: +SKIP
         """
-        watch = watcher(progress)
-        job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
+        options = UploadOptions.of(
+            target_path, target_dir_id=target_dir_id, priority=priority, skip_existing=skip_existing
+        )
+        job = self._submit(file_path, options, progress)
         try:
             with self.show(progress, [job]):
                 return await job
@@ -307,8 +310,10 @@ class Pan115Client(Shown):
         Example:
             >>> client.upload("movie.mkv", "/影视")        # doctest: +SKIP
         """
-        watch = watcher(progress)
-        job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
+        options = UploadOptions.of(
+            target_path, target_dir_id=target_dir_id, priority=priority, skip_existing=skip_existing
+        )
+        job = self._submit(file_path, options, progress)
         try:
             with self.show(progress, [job]):
                 return job.wait(on_interrupt="stop")
@@ -335,10 +340,12 @@ class Pan115Client(Shown):
         Example:
             >>> job = client.submit("movie.mkv", "/影视")    # doctest: +SKIP
         """
-        watch = watcher(progress)
-        job = self._submit(file_path, target_path, target_dir_id, priority, skip_existing, watch)
+        options = UploadOptions.of(
+            target_path, target_dir_id=target_dir_id, priority=priority, skip_existing=skip_existing
+        )
+        job = self._submit(file_path, options, progress)
         if isinstance(progress, str):
-            begin(progress, self._engine.queue, [job.job_id])
+            begin(progress, self.queue, [job.job_id])
         return job
 
     def submit_many(
@@ -354,8 +361,8 @@ class Pan115Client(Shown):
         Example:
             >>> batch = client.submit_many(["a.bin", "b.bin"], "/备份")    # doctest: +SKIP
         """
-        folder = check_folder_path(target_path)
-        return self._batch(plan_files(file_paths, folder), folder, priority, skip_existing).start()
+        options = UploadOptions.of(target_path, priority=priority, skip_existing=skip_existing)
+        return UploadBatch(self.queue, plan_files(file_paths, options.target_path), options).start()
 
     def submit_folder(
         self,
@@ -383,32 +390,12 @@ class Pan115Client(Shown):
         Example:
             >>> report = await client.submit_folder("photos/", "/照片")    # doctest: +SKIP
         """
-        plan = plan_folder(folder, target_path)
-        batch = self._batch(plan, check_folder_path(target_path), priority, skip_existing)
+        options = UploadOptions.of(target_path, priority=priority, skip_existing=skip_existing)
+        batch = UploadBatch(self.queue, plan_folder(folder, options.target_path), options)
         return batch if dry_run else batch.start()
 
-    def _submit(
-        self,
-        file_path: PathLike,
-        target_path: DrivePath,
-        target_dir_id: str | int,
-        priority: int,
-        skip_existing: bool,
-        watch: Watcher | None,
-    ) -> UploadJob:
-        queue = self._engine.queue
-        job = queue.submit(
-            file_path,
-            check_folder_path(target_path),
-            target_dir_id=target_dir_id,
-            priority=priority,
-            skip_existing=skip_existing,
-            watch=watch,
-        )
-        return UploadJob(queue, job)
-
-    def _batch(self, plan: FolderPlan, title: str, priority: int, skip_existing: bool) -> UploadBatch:
-        return UploadBatch(self._engine.queue, plan, skip_existing=skip_existing, priority=priority, title=title)
+    def _submit(self, file_path: PathLike, options: UploadOptions, progress: str | Watcher) -> UploadJob:
+        return UploadJob(self.queue, self.queue.submit(file_path, options, watch=watcher(progress)))
 
     def result_of(self, job: UploadJob) -> UploadResult:
         """How an ended job ended, without raising: ``success`` is False for a failure.
@@ -433,35 +420,35 @@ class Pan115Client(Shown):
         """
         if callable(progress) or progress == "none":
             return contextlib.nullcontext()
-        return show(progress, self._engine.queue, [job.job_id for job in jobs])
+        return show(progress, self.queue, [job.job_id for job in jobs])
 
     # -- all uploads -------------------------------------------------------------------------------------------
 
     def jobs(self) -> list[UploadJob]:
         """Every upload of this client, oldest first."""
-        queue = self._engine.queue
+        queue = self.queue
         return [UploadJob(queue, job) for job in queue.jobs()]
 
     def pause_all(self) -> None:
         """Pause everything."""
-        self._engine.queue.pause_all()
+        self.queue.pause_all()
 
     def resume_all(self) -> None:
         """Let everything paused go on, also after 115 had blocked the account."""
-        self._engine.queue.resume_all()
+        self.queue.resume_all()
 
     def cancel_all(self) -> None:
         """Cancel everything that has not ended."""
-        self._engine.queue.cancel_all()
+        self.queue.cancel_all()
 
     @property
     def max_concurrent_uploads(self) -> int:
         """Files at once; can be set while uploads run."""
-        return self._engine.queue.limit
+        return self.queue.limit
 
     @max_concurrent_uploads.setter
     def max_concurrent_uploads(self, value: int) -> None:
-        self._engine.queue.limit = value
+        self.queue.limit = value
 
     @property
     def bandwidth_limit(self) -> int | None:
@@ -486,7 +473,7 @@ class Pan115Client(Shown):
         """
         from .presentation.dataframes import sessions_table  # pandas takes a second to import
 
-        return sessions_table(self._store().sessions.columns())
+        return sessions_table(self.store.sessions.columns())
 
     def history(self, limit: int | None = None) -> pd.DataFrame:
         """Ended uploads, newest first; columns: :func:`pan115kit.presentation.dataframes.history_frame`.
@@ -496,7 +483,7 @@ class Pan115Client(Shown):
         """
         from .presentation.dataframes import history_frame
 
-        return history_frame(self._store().history.list(limit))
+        return history_frame(self.store.history.list(limit))
 
     def samples(self, job: UploadJob | str) -> pd.DataFrame:
         """The curve of one upload at 1 Hz: ``time, uploaded_bytes, speed_mbps, phase``.
@@ -506,7 +493,7 @@ class Pan115Client(Shown):
         """
         from .presentation.dataframes import samples_frame
 
-        return samples_frame(self._store().history.samples(job if isinstance(job, str) else job.job_id))
+        return samples_frame(self.store.history.samples(job if isinstance(job, str) else job.job_id))
 
     def resume(self, session: str | UploadSession) -> UploadJob:
         """Go on with an unfinished upload of an earlier run.
@@ -517,19 +504,19 @@ class Pan115Client(Shown):
         Raises:
             ConfigError: There is no such session.
         """
-        row = session if isinstance(session, UploadSession) else self._store().sessions.get(session)
+        row = session if isinstance(session, UploadSession) else self.store.sessions.get(session)
         if row is None:
-            raise ConfigError(f"there is no session {session}", hint="look at client.sessions()")
-        queue = self._engine.queue
+            raise ConfigError(say("client.no_session", session=session), hint=say("client.no_session.hint"))
+        queue = self.queue
         return UploadJob(queue, queue.resume_session(row))
 
     def resume_unfinished(self) -> list[UploadJob]:
         """Go on with every unfinished upload that nobody works on."""
         running = {job._job.request.session_id for job in self.jobs() if not job.status.is_final}
-        taken = self._store().leases.owners()
+        taken = self.store.leases.owners()
         return [
             self.resume(row)
-            for row in self._store().sessions.list()
+            for row in self.store.sessions.list()
             if row.session_id not in running and row.session_id not in taken
         ]
 
@@ -567,8 +554,7 @@ class Pan115Client(Shown):
         from .notebook.panel import Panel
 
         if self._panel is None or self._panel.closed or self._panel.page_size != rows:
-            queue, _, store = self.parts
-            self._panel = Panel(queue, rows=rows, store=store)
+            self._panel = Panel(self.queue, rows=rows, store=self.store)
         return self._panel
 
     async def account(self) -> Account:
@@ -616,8 +602,8 @@ class Pan115Client(Shown):
         try:
             from .server import serve
         except ModuleNotFoundError as error:
-            hint = "install it with: pip install 'pan115kit[server]'"
-            raise ConfigError(f"the server needs {error.name}", hint=hint) from None
+            message = say("client.needs_package", package=error.name)
+            raise ConfigError(message, hint=say("client.needs_package.hint")) from None
         asked: dict[str, Any] = {
             "host": host,
             "port": port,
@@ -630,7 +616,7 @@ class Pan115Client(Shown):
         if self._served is not None and self._served[1].running and self._served[0] == asked:
             return self._served[1]
         self._stop_serving()
-        self._served = asked, serve(*self.parts, **asked)
+        self._served = asked, serve(self.queue, self.tracker, self.store, **asked)
         return self._served[1]
 
     def _stop_serving(self) -> None:
@@ -646,14 +632,15 @@ class Pan115Client(Shown):
         return get_progress_manager()
 
     @property
-    def parts(self) -> tuple[UploadQueue, ProgressTracker, Store]:
-        """What faces (panels, servers) are made of: queue, tracker, store."""
-        engine = self._engine
-        return engine.queue, engine.tracker, engine.store
+    def queue(self) -> UploadQueue:
+        """Its uploads, for faces (panels, servers); they read progress from :attr:`tracker`."""
+        return self._engine.queue
 
-    def _store(self) -> Store:
+    @property
+    def store(self) -> Store:
+        """Where its sessions and history are kept."""
         if self._closed:
-            raise ConfigError("this client is closed", hint="make a new one")
+            raise ConfigError(say("client.closed"), hint=say("client.closed.hint"))
         if self._store_ is None:
             self._store_ = open_store(self.state_dir)
         return self._store_
@@ -661,12 +648,12 @@ class Pan115Client(Shown):
     @property
     def _engine(self) -> Engine:
         if self._closed:
-            raise ConfigError("this client is closed", hint="make a new one")
+            raise ConfigError(say("client.closed"), hint=say("client.closed.hint"))
         with self._lock:
             if self._engine_ is None or self._pid != os.getpid():
                 if self._pid != os.getpid():  # a forked child: the parent's store is the parent's
                     self._pid, self._store_ = os.getpid(), None
-                self._engine_ = Engine(self._build_drive(), self._store(), self.tracker, self.config)
+                self._engine_ = Engine(self._build_drive(), self.store, self.tracker, self.config)
                 event_loops.not_at_exit(self.close)
                 event_loops.at_exit(self.close)
                 started = self._engine_.loop.submit(self._engine_.start(), fresh_context=True)
@@ -682,7 +669,7 @@ class Pan115Client(Shown):
         return self._closed
 
     def close(self) -> None:
-        """Stop uploads (their sessions are kept) and let go of everything; again is no more."""
+        """Stop uploads (their sessions are kept) and let go of everything; a second call changes nothing."""
         if self._closed:
             return
         self._closed = True

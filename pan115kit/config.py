@@ -99,10 +99,8 @@ class UploadConfig:
             left at its default, where the line would idle between parts (up to 32 MiB).
         multipart_threshold: Files of at least this many bytes go in parts and can resume (default 100 MiB).
         max_concurrent_uploads: Files at once (default 3).
-        max_concurrent_parts: Parts of one file at once, only with ``sequential=False``; 115 needs order, so there
-            it is 1 whatever is asked (protocol §4.3).
-        sequential: Initiate multipart uploads with OSS's ``sequential`` flag.  115 refuses files sent without it
-            (callback code 10002); False is for plain OSS only.
+        max_concurrent_parts: Accepted, but 115 needs the parts of a file in order, one at a time (protocol.md §4.3).
+            Several files at once do help.
         retries: Tries after the first for a call whose error says a retry helps.
         retry_base: Seconds before the first retry, doubled for each further one: :meth:`retry_wait`.
         retry_cap: Longest wait between tries in seconds.
@@ -127,7 +125,6 @@ class UploadConfig:
     multipart_threshold: int = 100 * MIB
     max_concurrent_uploads: int = 3
     max_concurrent_parts: int = field(default=_DEFAULT_PARALLEL_PARTS)
-    sequential: bool = True
     retries: int = 6
     retry_base: float = 0.5
     retry_cap: float = 30.0
@@ -165,13 +162,8 @@ class UploadConfig:
             raise ConfigError("bandwidth_limit must be positive", hint="use None for no limit")
         if not self.app_version:
             raise ConfigError("app_version must not be empty", hint=f"e.g. {DEFAULT_APP_VERSION}")
-        if self.sequential and self.max_concurrent_parts > 1:
+        if self.max_concurrent_parts > 1:
             _warn_about_parts(self.max_concurrent_parts)
-
-    @property
-    def parts_in_flight(self) -> int:
-        """How many parts of one file are really on the wire at once."""
-        return 1 if self.sequential else int(self.max_concurrent_parts)
 
     @property
     def adapts_part_size(self) -> bool:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ._base import event_loops
 from .errors import Pan115Error
-from .i18n import both, format_bytes
+from .i18n import format_bytes, say
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
 from .progress.snapshot import UploadProgress
-from .transfer.jobs import Job
 from .transfer.queue import UploadQueue
+from .transfer.queued_job import QueuedJob
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 OnInterrupt = Literal["detach", "stop"]
 
 _UNSUCCESSFUL = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.PAUSED)
-
-
-def _goes_on() -> str:
-    return both(
-        "已停止等待；上传仍在后台继续（job.cancel() 可取消）。",
-        "Stopped waiting; the upload goes on in the background (job.cancel() stops it).",
-    )
 
 
 class UploadJob(Shown):
@@ -48,7 +41,7 @@ class UploadJob(Shown):
         >>> result = await job                              # doctest: +SKIP
     """
 
-    def __init__(self, queue: UploadQueue, job: Job) -> None:
+    def __init__(self, queue: UploadQueue, job: QueuedJob) -> None:
         self._queue = queue
         self._job = job
         self._panel: Panel | None = None
@@ -84,6 +77,11 @@ class UploadJob(Shown):
         return self._job.status.is_final and self._job.future.done()
 
     @property
+    def bytes_sent(self) -> int:
+        """Bytes put on the wire so far, repeats included."""
+        return self._job.stats.bytes_sent
+
+    @property
     def exception(self) -> BaseException | None:
         """What ended it, or None."""
         return self._job.error
@@ -106,13 +104,13 @@ class UploadJob(Shown):
             message=error.kind(),
             file_name=shot.file_name,
             file_size=shot.file_size,
-            sha1=self._job.upload.sha1,
+            sha1=self._job.sha1,
             file_path=self.file_path,
             target_path=shot.target_path,
             job_id=self.job_id,
-            bytes_sent=self._job.upload.tally.bytes_sent,
-            resumed=self._job.upload.tally.resumed,
-            retries=self._job.upload.tally.retries,
+            bytes_sent=self._job.stats.bytes_sent,
+            resumed=self._job.stats.resumed,
+            retries=self._job.stats.retries,
             elapsed_seconds=shot.elapsed_seconds,
             error_message=str(error),
         )
@@ -122,7 +120,7 @@ class UploadJob(Shown):
 
         Args:
             timeout: Seconds, or None.
-            on_interrupt: What ■ or Ctrl-C does: ``detach`` only stops waiting, ``leave`` stops the upload and
+            on_interrupt: What ■ or Ctrl-C does: ``detach`` only stops waiting, ``stop`` stops the upload and
                 keeps its session.
 
         Raises:
@@ -133,18 +131,15 @@ class UploadJob(Shown):
 
         def interrupted() -> str:
             if on_interrupt == "detach":
-                return _goes_on()
-            self._queue.leave(self.job_id)
+                return say("job.goes_on")
+            self._queue.stop(self.job_id)
             concurrent.futures.wait([self._job.future], timeout=5)
-            return both(
-                f"已停止；{self.progress.file_name} 的会话已保留，再次上传将从断点继续。",
-                f"Stopped; the session of {self.progress.file_name} is kept: upload it again to go on from there.",
-            )
+            return say("job.stopped", name=self.progress.file_name)
 
         return event_loops.wait(self._job.future, timeout=timeout, on_interrupt=interrupted)
 
     def __await__(self) -> Generator[Any, None, UploadResult]:
-        return event_loops.wait_async(self._job.future, interrupted=_goes_on()).__await__()
+        return event_loops.wait_async(self._job.future, interrupted=say("job.goes_on")).__await__()
 
     def pause(self) -> None:
         """Stop it where it is; nothing that arrived is lost."""
@@ -163,6 +158,10 @@ class UploadJob(Shown):
         """Stop it for good and remove what OSS has of it."""
         self._queue.cancel(self.job_id)
 
+    def stop(self) -> None:
+        """Stop it and keep its session: the same upload again goes on from there."""
+        self._queue.stop(self.job_id)
+
     def retry(self) -> None:
         """After a failure or cancel: run it again, going on where it stopped.
 
@@ -176,7 +175,7 @@ class UploadJob(Shown):
         """Its curve at 1 Hz: ``time, uploaded_bytes, speed_mbps, phase``."""
         from .presentation.dataframes import samples_frame  # pandas takes a second to import
 
-        return samples_frame(self._queue.tools.store.history.samples(self.job_id))
+        return samples_frame(self._queue.store.history.samples(self.job_id))
 
     def plot(self) -> Figure:
         """Its speed over time as a matplotlib figure."""

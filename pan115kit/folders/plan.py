@@ -11,7 +11,7 @@ from pathlib import Path
 from .._base.local_paths import local_path
 from ..drive.names import DrivePath, check_folder_path
 from ..errors import FileMissingError, NotAFileError, Pan115Error
-from ..i18n import both
+from ..i18n import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,9 @@ def plan_folder(folder: str | os.PathLike[str], target_path: DrivePath) -> Folde
     """
     root = Path(local_path(folder))
     if not root.exists():
-        raise FileMissingError(f"there is no folder {root}", hint="check the path")
+        raise FileMissingError(say("folder.missing", path=root), hint=say("folder.missing.hint"))
     if not root.is_dir():
-        raise NotAFileError(
-            f"{root} is not a folder",
-            hint=both("单个文件请用 upload 或 submit", "use upload() or submit() for a file"),
-        )
+        raise NotAFileError(say("folder.not_a_folder", path=root), hint=say("folder.not_a_folder.hint"))
     base = check_folder_path(target_path)
     files: list[PlannedFile] = []
     skipped: list[Skipped] = []
@@ -101,14 +98,14 @@ def plan_folder(folder: str | os.PathLike[str], target_path: DrivePath) -> Folde
 
 def _walk(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
     def refused(error: OSError) -> None:
-        skipped.append(Skipped(str(error.filename), f"cannot be read: {error.strerror}"))
+        skipped.append(Skipped(str(error.filename), say("skipped.unreadable", why=error.strerror)))
 
     for folder, subfolders, names in os.walk(root, onerror=refused):
         subfolders.sort()
         for name in list(subfolders):
             path = Path(folder, name)
             if path.is_symlink():
-                skipped.append(Skipped(str(path), "a link to a folder", missed=False))
+                skipped.append(Skipped(str(path), say("skipped.link_to_folder"), missed=False))
         for name in sorted(names):
             yield Path(folder, name)
 
@@ -117,17 +114,17 @@ def _plan_entry(path: Path, root: Path, base: str) -> PlannedFile | Skipped:
     try:
         facts = path.stat()
     except OSError as error:
-        return Skipped(str(path), f"cannot be read: {error.strerror}")
+        return Skipped(str(path), say("skipped.unreadable", why=error.strerror))
     if not stat.S_ISREG(facts.st_mode):
-        return Skipped(str(path), "not a regular file", missed=False)
+        return Skipped(str(path), say("skipped.not_regular"), missed=False)
     if not os.access(path, os.R_OK):
-        return Skipped(str(path), "no permission to read it")
+        return Skipped(str(path), say("skipped.no_permission"))
     inner = path.parent.relative_to(root).as_posix()
     try:
         path.name.encode()
         target = check_folder_path(base if inner == "." else f"{base.rstrip('/')}/{inner}")
     except UnicodeEncodeError:
-        return Skipped(str(path), "its name is not valid Unicode")
+        return Skipped(str(path), say("skipped.not_unicode"))
     except Pan115Error as error:
         return Skipped(str(path), str(error))
     return PlannedFile(str(path), target, facts.st_size)

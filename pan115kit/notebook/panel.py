@@ -101,7 +101,7 @@ class Panel:
         self._stopped = False
         self._closed = False
         if single:
-            before = queue.tools.store.history.samples(next(iter(self._job_ids or ())))
+            before = queue.store.history.samples(next(iter(self._job_ids or ())))
             self._board.curve.recall(before, clock() - wall_clock())
         self._take_in()
         _live.add(self)

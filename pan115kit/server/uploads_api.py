@@ -13,7 +13,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from ..drive.names import check_folder_path
 from ..i18n import both
 from ..progress.snapshot import UploadProgress
-from ..transfer.jobs import Job
+from ..transfer.queued_job import QueuedJob
+from ..transfer.upload_options import UploadOptions
 from . import schemas
 from .answers import CONFLICT, FORBIDDEN, NOT_FOUND, json_answer
 from .board import Board
@@ -92,9 +93,8 @@ def uploads_router(parts: Parts) -> APIRouter:
     async def start(new: schemas.NewUpload) -> Response:
         target = check_folder_path(new.target_path)
         path = await asyncio.to_thread(parts.roots.resolve, new.file_path)
-        job = await asyncio.to_thread(
-            queue.submit, path, target, priority=new.priority, skip_existing=new.skip_existing
-        )
+        options = UploadOptions.of(target, priority=new.priority, skip_existing=new.skip_existing)
+        job = await asyncio.to_thread(queue.submit, path, options)
         shot = job.recorder.snapshot()
         said = both("已加入上传队列", "queued")
         return json_answer({"message": said, "upload": upload_object(shot)}, status=202)
@@ -168,7 +168,7 @@ def _not_ours(board: Board, job_id: str) -> HTTPException:
     return HTTPException(409, not_in_this_queue() if found[1] is None else runs_elsewhere(found[1]))
 
 
-def _tell_all(parts: Parts, command: Command, meant: list[Job]) -> None:
+def _tell_all(parts: Parts, command: Command, meant: list[QueuedJob]) -> None:
     """``resume`` goes through the queue's own, which also ends 115's block."""
     queue = parts.queue
     whole: dict[Command, Any] = {

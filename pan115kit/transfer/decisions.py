@@ -23,6 +23,7 @@ from ..errors import (
     PartAlreadyExistError,
     PartNotSequentialError,
 )
+from ..i18n import say
 from ..models import Part
 
 #: Growing parts stop here: one lost part should never cost more than this many bytes.
@@ -53,9 +54,8 @@ def part_size_for(size: int, wanted: int, *, done_parts: int = 0) -> int:
     """
     parts_left = MAX_PARTS - done_parts
     if parts_left <= 0 or size > parts_left * MAX_PART_SIZE:
-        raise FileTooLargeError(
-            f"{size} bytes do not fit into {max(parts_left, 0)} parts", hint="OSS takes at most 10,000 parts of 5 GiB"
-        )
+        message = say("upload.too_many_parts", size=size, parts=max(parts_left, 0))
+        raise FileTooLargeError(message, hint=say("upload.too_many_parts.hint"))
     if size <= wanted * parts_left:
         return wanted
     needed = -(-size // parts_left)
@@ -113,7 +113,7 @@ class Plan:
         start: What to do.
         parts: The parts that count as there.
         offset: The first byte still to send.
-        reason: Why, for the log.
+        reason: Why: a key of the catalogue of texts.
     """
 
     start: Start
@@ -134,19 +134,19 @@ def plan_resume(file_size: int, listed: Sequence[Part] | None) -> Plan:
         200000
     """
     if listed is None:
-        return Plan(Start.FRESH, reason="OSS no longer knows the upload_id")
+        return Plan(Start.FRESH, reason="resume.unknown")
     parts = tuple(sorted(listed, key=lambda part: part.number))
     if [part.number for part in parts] != list(range(1, len(parts) + 1)):
-        return Plan(Start.ABORT_AND_RESTART, reason="the listed parts have a gap")
+        return Plan(Start.ABORT_AND_RESTART, reason="resume.gap")
     offset = sum(part.size for part in parts)
     if offset > file_size:
-        return Plan(Start.ABORT_AND_RESTART, reason="OSS has more bytes than the file")
+        return Plan(Start.ABORT_AND_RESTART, reason="resume.too_many_bytes")
     not_last = parts if offset < file_size else parts[:-1]
     if any(part.size < MIN_PART_SIZE for part in not_last):
-        return Plan(Start.ABORT_AND_RESTART, reason="a listed part is too small to be followed by another")
+        return Plan(Start.ABORT_AND_RESTART, reason="resume.part_too_small")
     if offset == file_size and parts:
-        return Plan(Start.COMPLETE, parts, offset, "all bytes are there")
-    return Plan(Start.CONTINUE, parts, offset, f"{len(parts)} parts are there")
+        return Plan(Start.COMPLETE, parts, offset, "resume.complete")
+    return Plan(Start.CONTINUE, parts, offset, "resume.continue")
 
 
 def same_part(theirs: Part, ours: Part) -> bool:

@@ -16,7 +16,8 @@ from ..store import Store
 from ..store.resume_manager import UploadResumeManager
 from .bandwidth import Bandwidth
 from .queue import UploadQueue
-from .upload_context import Folders, Tools
+from .target_folders import TargetFolders
+from .upload_context import UploadContext
 
 logger = logging.getLogger("pan115kit")
 
@@ -51,16 +52,16 @@ class Engine:
         self.http = make_http_client(config)
         self.bandwidth = Bandwidth(config.bandwidth_limit)
         credentials = CredentialsProvider(drive.oss_token, clock=clock)
-        self.tools = Tools(
+        self.context = UploadContext(
             drive=drive,
             http=self.http,
             credentials=credentials,
             store=store,
             config=config,
             bandwidth=self.bandwidth,
-            folders=Folders(drive),
+            folders=TargetFolders(drive),
         )
-        self.queue = UploadQueue(self.tools, tracker, loop=self.loop, clock=clock)
+        self.queue = UploadQueue(self.context, tracker, loop=self.loop, clock=clock)
 
     async def start(self) -> None:
         """Clean what has expired; what it leaves on OSS is aborted by the queue's chores, beside the uploads."""

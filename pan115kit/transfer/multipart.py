@@ -1,285 +1,253 @@
-"""The part loop: read ahead, send in order, repair (laws 1, 3, 4, 5, 6).
+"""A multipart upload from whatever is there to a file on the drive: begin or resume, send in order, repair, complete.
 
-115 needs OSS's ``sequential`` uploads, so the parts of one file go one after the other (protocol §4.3).  After any
-error that leaves a part's fate open, ListParts is asked before a byte is sent again.
+115 needs OSS's ``sequential`` uploads, so the parts of one file go one after the other (protocol.md §4.3).  After any
+error that leaves open what became of a part, ListParts is asked before a byte is sent again (laws.md 1, 3, 4, 5).
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..errors import NoSuchUploadError, Pan115Error
+from ..errors import CallbackFailedError, NoSuchUploadError, Pan115Error, VerificationError
+from ..i18n import say
 from ..models import Part, UploadTicket
-from ..oss.bucket import Callback, CallbackReply, OssBucket
+from ..oss.bucket import Callback, OssBucket
 from ..progress.recorder import ProgressRecorder
-from .decisions import (
-    Plan,
-    Remedy,
-    Start,
-    count_parts,
-    grown_part_size,
-    is_md5,
-    part_size_for,
-    plan_resume,
-    remedy_for,
-    same_part,
-)
-from .hashing import md5_range
-from .local_file import LocalFile
-from .request_bodies import Wire
-from .upload_context import Tools
+from .decisions import Plan, Remedy, Start, count_parts, part_size_for, plan_resume, remedy_for, same_part
+from .hands import Hands, PartsToSend, SentPart
+from .retries import Retries
+from .transfer_stats import TransferStats
+from .upload_context import UploadContext
+from .verify import VerifiedFile, Verifier
 
 T = TypeVar("T")
 logger = logging.getLogger("pan115kit")
 
 
 class Restart(Exception):
-    """This upload_id is of no use any more; ``error`` says why.  A signal inside this floor, never shown."""
+    """This upload_id is of no use any more; ``error`` says why.  Never leaves this floor.
+
+    Attributes:
+        completed: Whether OSS may have completed the object already (the upload_id vanished at the end).
+    """
 
     def __init__(self, error: Pan115Error, *, completed: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
-        #: Whether OSS may have completed the object already (the upload_id vanished at the end).
         self.completed = completed
 
 
 @dataclass(slots=True, eq=False)
 class Multipart:
-    """One multipart upload of one file, from whatever is there to all parts there.
+    """One multipart upload of one file."""
 
-    Attributes:
-        adapt: Whether part sizes may grow where the line idles between parts (only if the user named no size).
-    """
-
-    tools: Tools
-    file: LocalFile
+    context: UploadContext
+    hands: Hands
     session_id: str
     ticket: UploadTicket
     recorder: ProgressRecorder
-    wire: Wire
-    adapt: bool = False
+    stats: TransferStats
+    verifier: Verifier
     upload_id: str = ""
     _round_trip: float = 0.0
 
     @property
     def _bucket(self) -> OssBucket:
-        return self.tools.bucket_of(self.ticket)
+        return self.context.bucket_of(self.ticket)
 
     @property
     def _key(self) -> str:
         return self.ticket.object_key
 
-    async def send_all(self, upload_id: str) -> list[Part]:
-        """Make sure OSS has every part.
+    async def upload(self, upload_id: str) -> VerifiedFile:
+        """Send what OSS lacks, complete, and make sure that 115 has the file.
 
         Args:
             upload_id: Of an earlier run, or empty.
 
-        Returns:
-            All parts, in order.
-
         Raises:
             Restart: The upload_id is dead or its parts are not ours.
+            VerificationError: 115 refuses the content.
             Pan115Error: Tries are used up, or a retry would not help.
         """
-        parts, offset = await self._begin(upload_id)
-        if self.tools.config.sequential:
-            return await self._in_order(parts, offset)
-        return await self._in_parallel(parts)
+        parts = await (self._resume(upload_id) if upload_id else self._initiate())
+        await self._send(parts)
+        return await self._complete(parts)
 
     # -- beginning ---------------------------------------------------------------------------------------------
 
-    async def _begin(self, upload_id: str) -> tuple[list[Part], int]:
-        if upload_id:
-            self.upload_id = upload_id
-            return await self._resume()
+    async def _initiate(self) -> list[Part]:
         begun = time.monotonic()
-        self.upload_id = await self._retrying(
-            lambda: self._bucket.initiate(self._key, sequential=self.tools.config.sequential)
-        )
+        self.upload_id = await self._repeat(lambda: self._bucket.initiate(self._key))
         self._round_trip = time.monotonic() - begun
-        sessions = self.tools.store.sessions
-        part_size = part_size_for(self.file.size, self.tools.config.part_size)
-        # law 5: the upload_id is on disk before part 1 is sent
-        await self.tools.store.call(
-            sessions.update,
-            self.session_id,
-            upload_id=self.upload_id,
-            part_size=part_size,
-            total_parts=count_parts(self.file.size, part_size),
+        sessions = self.context.store.sessions
+        part_size = part_size_for(self.hands.size, self.context.config.part_size)
+        total = count_parts(self.hands.size, part_size)
+        # laws.md 5: the upload_id is on disk before part 1 is sent
+        await self.context.store.call(
+            sessions.update, self.session_id, upload_id=self.upload_id, part_size=part_size, total_parts=total
         )
-        await self.tools.store.call(sessions.set_parts, self.session_id, [])
+        await self.context.store.call(sessions.set_parts, self.session_id, [])
         self.recorder.set_resumed(0)
-        self.recorder.set_parts(0, count_parts(self.file.size, part_size))
-        return [], 0
+        self.recorder.set_parts(0, total)
+        return []
 
-    async def _resume(self) -> tuple[list[Part], int]:
-        """Ask all three truths: the server's list, our row, the file (law 1)."""
-        sessions = self.tools.store.sessions
+    async def _resume(self, upload_id: str) -> list[Part]:
+        """Ask all three: the server's list, our row, the file (laws.md 1)."""
+        self.upload_id = upload_id
+        sessions = self.context.store.sessions
         try:
             begun = time.monotonic()
-            listed = await self.listed()
+            listed = await self._listed()
             self._round_trip = time.monotonic() - begun
         except NoSuchUploadError as error:
             raise Restart(error, completed=True) from error
-        plan = plan_resume(self.file.size, listed) if self.tools.config.sequential else _loose_plan(listed)
+        plan = plan_resume(self.hands.size, listed)
         if plan.start is Start.ABORT_AND_RESTART:
-            raise Restart(Pan115Error(f"the unfinished upload cannot be continued: {plan.reason}"))
-        known = {part.number: part for part in await self.tools.store.call(sessions.parts, self.session_id)}
+            raise Restart(Pan115Error(say("upload.cannot_resume", reason=say(plan.reason))))
+        await self._check_unknown_parts(plan)
+        logger.info("%s: resuming at byte %d with %d parts", self.hands.name, plan.offset, len(plan.parts))
+        await self.context.store.call(sessions.set_parts, self.session_id, list(plan.parts))
+        self.stats.resumed = self.stats.resumed or bool(plan.parts)
+        self.recorder.set_resumed(plan.offset)
+        return list(plan.parts)
+
+    async def _check_unknown_parts(self, plan: Plan) -> None:
+        """A part that our row does not know, or knows otherwise: the file says whether it is ours."""
+        sessions = self.context.store.sessions
+        known = {part.number: part for part in await self.context.store.call(sessions.parts, self.session_id)}
+        offset = 0
         for part in plan.parts:
             ours = known.get(part.number)
-            if ours is None or not same_part(part, ours):
-                await self._check_against_file(plan, part)
-        logger.info("%s: going on at byte %d: %s", self.file.name, plan.offset, plan.reason)
-        await self.tools.store.call(sessions.set_parts, self.session_id, list(plan.parts))
-        self.wire.tally.resumed = self.wire.tally.resumed or bool(plan.parts)
-        self.recorder.set_resumed(sum(part.size for part in plan.parts))
-        return list(plan.parts), plan.offset
-
-    async def _check_against_file(self, plan: Plan, part: Part) -> None:
-        """A part our row does not know: the file says whether it is ours."""
-        offset = sum(p.size for p in plan.parts if p.number < part.number)
-        if not self.tools.config.sequential:
-            offset = (part.number - 1) * part_size_for(self.file.size, self.tools.config.part_size)
-        if not await self._is_of_file(part, offset):
-            raise Restart(Pan115Error(f"part {part.number} on OSS is not from this file"))
-
-    async def _is_of_file(self, part: Part, offset: int) -> bool:
-        """Whether OSS's part is the file's bytes from ``offset``: by CRC-64, else by MD5 (law 4, protocol §4.7)."""
-        if part.crc64 is not None:
-            return await self.file.crc64_range(offset, part.size) == part.crc64
-        if is_md5(part.etag):
-            return await md5_range(self.file, offset, part.size) == part.etag
-        return True  # nothing to compare with; 115 checks the whole file's sha1 at the end
+            if (ours is None or not same_part(part, ours)) and not await self.hands.has_part(part, offset):
+                raise Restart(Pan115Error(say("upload.part_not_of_file", number=part.number)))
+            offset += part.size
 
     # -- sending -----------------------------------------------------------------------------------------------
 
-    async def _in_order(self, parts: list[Part], offset: int) -> list[Part]:
-        size = self.file.size
-        part_size = part_size_for(size - offset, self.tools.config.part_size, done_parts=len(parts))
-        self.recorder.set_parts(len(parts), len(parts) + count_parts(size - offset, part_size))
-        while offset < size:
-            length = min(part_size, size - offset)
-            begun = time.monotonic()
-            part = await self._send(len(parts) + 1, offset, length)
-            taken = time.monotonic() - begun
-            await self.tools.store.call(self.tools.store.sessions.add_part, self.session_id, part)
-            parts.append(part)
-            offset += length
-            if self.adapt:
-                grown = grown_part_size(part_size, taken - self._round_trip, self._round_trip, size - offset)
-                if grown != part_size:
-                    part_size = grown
-                    await self._tell_total(len(parts) + count_parts(size - offset, part_size))
-            self.recorder.set_uploaded(offset)
-            self.recorder.set_parts(len(parts), len(parts) + count_parts(size - offset, part_size))
-        return parts
-
-    async def _tell_total(self, total: int) -> None:
-        await self.tools.store.call(self.tools.store.sessions.update, self.session_id, total_parts=total)
-
-    async def _in_parallel(self, parts: list[Part]) -> list[Part]:
-        """Plain OSS only: several parts at once, any order, a sent part may be overwritten."""
-        size = self.file.size
-        part_size = part_size_for(size, self.tools.config.part_size)
-        total = count_parts(size, part_size)
-        done = {p.number: p for p in parts if p.size == min(part_size, size - (p.number - 1) * part_size)}
-        gate = asyncio.Semaphore(self.tools.config.parts_in_flight)
-        self.recorder.set_parts(len(done), total)
-
-        async def send(number: int) -> None:
-            offset = (number - 1) * part_size
-            async with gate:
-                part = await self._send(number, offset, min(part_size, size - offset))
-                await self.tools.store.call(self.tools.store.sessions.add_part, self.session_id, part)
-                done[number] = part
-                self.recorder.set_uploaded(sum(p.size for p in done.values()))
-                self.recorder.set_parts(len(done), total)
-
+    async def _send(self, parts: list[Part]) -> None:
+        """Send what is missing; ``parts`` grows by every part that OSS acknowledges."""
+        size = self.hands.size
+        offset = sum(part.size for part in parts)
+        part_size = part_size_for(size - offset, self.context.config.part_size, done_parts=len(parts))
+        self._show(parts, offset, part_size)
+        retries = self._retries()
+        sending = self.hands.send_parts(self._to_send(parts, offset, part_size))
         try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(1, total + 1):
-                    if number not in done:
-                        group.create_task(send(number))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        return [done[number] for number in sorted(done)]
+            while offset < size:
+                try:
+                    sent = await anext(sending)
+                except Pan115Error as error:
+                    part = await self._after_error(error, parts, offset, min(part_size, size - offset))
+                    if part is None:
+                        await retries.next(error)
+                        sending = self.hands.send_parts(self._to_send(parts, offset, part_size))
+                        continue
+                    sent = SentPart(part, part_size)
+                    sending = self.hands.send_parts(self._to_send([*parts, part], offset + part.size, part_size))
+                retries = self._retries()
+                await self.context.store.call(self.context.store.sessions.add_part, self.session_id, sent.part)
+                parts.append(sent.part)
+                offset += sent.part.size
+                if sent.next_part_size != part_size:
+                    part_size = sent.next_part_size
+                    await self._save_total(len(parts) + count_parts(size - offset, part_size))
+                self.recorder.set_uploaded(offset)
+                self._show(parts, offset, part_size)
+        finally:
+            await sending.aclose()  # lets go of the file now, not when the garbage collector comes by
 
-    async def _send(self, number: int, offset: int, length: int) -> Part:
-        """Send one part until OSS has it; its fate is asked, never guessed (law 4)."""
-        attempt = 0
-        while True:
-            self.file.check_unchanged()
-            try:
-                return await self._bucket.upload_part(
-                    self._key, self.upload_id, number, self.wire.body(offset, length), length
-                )
-            except Pan115Error as error:
-                remedy = remedy_for(error)
-                if remedy is Remedy.GIVE_UP:
-                    raise
-                if remedy is Remedy.RESTART:
-                    raise Restart(error) from error
-                logger.info("%s: part %d: %s; asking OSS what it has", self.file.name, number, error)
-                there = await self._ask(number, offset, length)
-                if there is not None:
-                    return there
-                attempt += 1
-                if attempt > self.tools.config.retries:
-                    raise
-                self._count_retry()
-                await self.tools.back_off(attempt)
+    def _to_send(self, parts: list[Part], offset: int, part_size: int) -> PartsToSend:
+        may_grow = self.context.config.adapts_part_size  # only if the user named no size
+        number = len(parts) + 1
+        return PartsToSend(
+            self.ticket.bucket, self._key, self.upload_id, number, offset, part_size, self._round_trip, may_grow
+        )
 
-    async def _ask(self, number: int, offset: int, length: int) -> Part | None:
-        """What OSS has of part ``number``: the part if it is ours, None if it is not there.
+    def _show(self, parts: list[Part], offset: int, part_size: int) -> None:
+        self.recorder.set_parts(len(parts), len(parts) + count_parts(self.hands.size - offset, part_size))
+
+    async def _save_total(self, total: int) -> None:
+        await self.context.store.call(self.context.store.sessions.update, self.session_id, total_parts=total)
+
+    async def _after_error(self, error: Pan115Error, parts: list[Part], offset: int, length: int) -> Part | None:
+        """What became of the part that was being sent: the part, or None where OSS does not have it.
 
         Raises:
             Restart: OSS has something else than this upload has sent.
+            Pan115Error: ``error``, where nothing can be done about it.
         """
+        number = len(parts) + 1
+        match remedy_for(error):
+            case Remedy.GIVE_UP:
+                raise error
+            case Remedy.RESTART:
+                raise Restart(error) from error
+        logger.info("%s: part %d: %s; asking OSS what it has", self.hands.name, number, error)
         try:
-            listed = await self.listed()
-        except NoSuchUploadError as error:
-            raise Restart(error) from error
-        if self.tools.config.sequential and len(listed) not in (number - 1, number):
-            raise Restart(Pan115Error(f"OSS has {len(listed)} parts where {number - 1} were sent"))
+            listed = await self._listed()
+        except NoSuchUploadError as gone:
+            raise Restart(gone) from gone
+        if len(listed) not in (number - 1, number):
+            raise Restart(Pan115Error(say("upload.parts_differ", there=len(listed), sent=number - 1)))
         theirs = next((part for part in listed if part.number == number), None)
         if theirs is None:
             return None
-        if theirs.size == length and await self._is_of_file(theirs, offset):
+        if theirs.size == length and await self.hands.has_part(theirs, offset):
             return theirs
-        if self.tools.config.sequential:
-            raise Restart(Pan115Error(f"part {number} on OSS differs from the file"))
-        return None
+        raise Restart(Pan115Error(say("upload.part_not_of_file", number=number)))
 
-    def _count_retry(self) -> None:
-        self.wire.tally.retries += 1
-        self.recorder.count_retry()
+    # -- completing --------------------------------------------------------------------------------------------
 
-    async def _retrying(self, call: Callable[[], Awaitable[T]]) -> T:
-        return await self.tools.retrying(call, self._count_retry)
+    async def _complete(self, parts: list[Part]) -> VerifiedFile:
+        callback = Callback(self.ticket.callback, self.ticket.callback_var)
+        retries = self._retries()
+        while True:
+            self.hands.check_unchanged()
+            try:
+                reply = await self._bucket.complete(self._key, self.upload_id, parts, callback)
+                return await self.verifier.check(reply, self.ticket)
+            except VerificationError:
+                raise
+            except (NoSuchUploadError, CallbackFailedError) as error:
+                raise Restart(error, completed=True) from error
+            except Pan115Error as error:
+                match remedy_for(error):
+                    case Remedy.GIVE_UP:
+                        raise
+                    case Remedy.RESTART:
+                        raise Restart(error, completed=True) from error
+                logger.info("%s: completing: %s; asking OSS", self.hands.name, error)
+                await retries.next(error)
+                parts = await self._parts_to_complete(error)
 
-    async def listed(self) -> list[Part]:
+    async def _parts_to_complete(self, error: Pan115Error) -> list[Part]:
+        """The parts of an upload that was not completed after all; else ``error`` is what went wrong."""
+        try:
+            listed = await self._listed()
+        except NoSuchUploadError as gone:
+            raise Restart(error, completed=True) from gone
+        plan = plan_resume(self.hands.size, listed)
+        if plan.start is not Start.COMPLETE:
+            raise Restart(Pan115Error(say("upload.cannot_complete", reason=say(plan.reason))))
+        return list(plan.parts)
+
+    # -- requests that may be repeated -------------------------------------------------------------------------
+
+    async def _listed(self) -> list[Part]:
         """What OSS has of this upload.
 
         Raises:
             NoSuchUploadError: The upload_id is dead.
         """
-        return await self._retrying(lambda: self._bucket.list_parts(self._key, self.upload_id))
+        return await self._repeat(lambda: self._bucket.list_parts(self._key, self.upload_id))
 
-    # -- ending ------------------------------------------------------------------------------------------------
+    async def _repeat(self, request: Callable[[], Awaitable[T]]) -> T:
+        return await self._retries().call(request)
 
-    async def complete_once(self, parts: list[Part]) -> CallbackReply:
-        """Complete, once; the file is looked at a last time before."""
-        self.file.check_unchanged()
-        callback = Callback(self.ticket.callback, self.ticket.callback_var)
-        return await self._bucket.complete(self._key, self.upload_id, parts, callback)
-
-
-def _loose_plan(listed: list[Part]) -> Plan:
-    """Without order any listed part counts (plain OSS)."""
-    return Plan(Start.CONTINUE, tuple(listed), 0, f"{len(listed)} parts are there")
+    def _retries(self) -> Retries:
+        return self.context.retries(self.stats, self.recorder)

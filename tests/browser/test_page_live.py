@@ -75,7 +75,7 @@ def test_an_upload_added_on_the_page_goes_from_0_to_100(
     assert percents == sorted(percents)
     assert percents[-1] == 100
     row = seen.row("movie.mkv")
-    file_id = client.parts[1].snapshots()[0].file_id
+    file_id = client.tracker.snapshots()[0].file_id
     assert file_id
     expect(row.locator(".file-id code")).to_have_text(file_id)
     expect(row.locator(".badge").first).to_have_text("Uploaded")
@@ -139,11 +139,11 @@ def test_all_at_once(seen: Seen, client: Pan115Client, files: Path) -> None:
 
 def test_an_unfinished_session_is_resumed_and_another_deleted(seen: Seen, client: Pan115Client, files: Path) -> None:
     """What earlier runs left is listed below, with its progress."""
-    queue = client.parts[0]
+    queue = client.queue
     for name in ("keep.bin", "drop.bin"):
         job = client.submit(make_file(files, name, 6_000_000), "/")
         until(lambda job=job: job.progress.uploaded_parts >= 3)
-        queue.leave(job.job_id)
+        queue.stop(job.job_id)
         seen.reach(name, "cancelled")
     rows = seen.page.locator("#sessions .item")
     expect(rows).to_have_count(2)
@@ -157,14 +157,14 @@ def test_an_unfinished_session_is_resumed_and_another_deleted(seen: Seen, client
     done = seen.page.locator("#uploads .item[data-status=success]", has_text="keep.bin")
     expect(done).to_have_count(1)
     expect(rows).to_have_count(0)
-    until(lambda: client.parts[2].sessions.list() == [])
+    until(lambda: client.store.sessions.list() == [])
 
 
 def test_an_old_answer_does_not_bring_a_deleted_session_back(seen: Seen, client: Pan115Client, files: Path) -> None:
     """Two looks at the sessions may be under way at once, and the first may be answered last."""
     job = client.submit(make_file(files, "drop.bin", 6_000_000), "/")
     until(lambda: job.progress.uploaded_parts >= 1)
-    client.parts[0].leave(job.job_id)
+    client.queue.stop(job.job_id)
     rows = seen.page.locator("#sessions .item")
     expect(rows).to_have_count(1)
     before = seen.page.evaluate("fetch('api/upload/sessions').then(answer => answer.text())")

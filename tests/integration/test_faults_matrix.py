@@ -258,6 +258,6 @@ def test_cancel_survives_a_failing_abort(shared: Stage, fault: str, tmp_path: Pa
     client.close()
     stage.go_on()
     again = _client(stage, case, tmp_path / "state")
-    _ = again.parts  # starts the engine, and with it what is left to do
+    _ = again.queue  # starts the engine, and with it what is left to do
     until(lambda: not [upload for upload in stage.box.uploads() if upload.name == path.name], "the abort")
     again.close()

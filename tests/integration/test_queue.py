@@ -9,7 +9,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ from upload_support import PART, PATIENCE, Stage, ended, until
 
 from pan115kit import OssError, Pan115Client, Pan115Error, UploadCancelled, UploadJob, UploadProgress, UploadStatus
 from pan115kit._base import event_loops
-from pan115kit.transfer import hashing, queue
-from pan115kit.transfer.jobs import Job, Waiting
+from pan115kit.transfer import hashing
 from pan115kit.transfer.queue import UploadQueue
-from pan115kit.transfer.records import Books
+from pan115kit.transfer.queued_job import QueuedJob
+from pan115kit.transfer.records import UploadRecords
 
 
 def _most_at_once(history: pd.DataFrame) -> int:
@@ -88,9 +88,8 @@ def test_higher_priority_starts_earlier(stage: Stage) -> None:
     first, *paths = _files(stage, 6)
     client.submit(first, "/x")
     stage.wait_held("upload_part")
-    jobs = [client.submit(path, "/x") for path in paths]
+    jobs = [client.submit(path, "/x", priority=5 if n == 3 else 0) for n, path in enumerate(paths)]
     urgent = client.submit(stage.file("urgent.bin", PART, 50), "/x", priority=9)
-    client.parts[0].prioritize(jobs[3].job_id, 5)
     stage.go_on()
     until(lambda: all(job.done for job in client.jobs()))
     order = client.history().sort_values("started_at")["job_id"].tolist()
@@ -256,7 +255,7 @@ def test_closed_client_says_so(stage: Stage) -> None:
     client = stage.client()
     job = client.submit(stage.folder / "missing.bin", "/x")
     until(lambda: job.done)
-    its_queue = client.parts[0]
+    its_queue = client.queue
     client.close()
     with pytest.raises(Pan115Error, match="closed"):
         client.submit(stage.file(), "/x")
@@ -280,8 +279,8 @@ def test_closing_does_not_wait_for_books_that_cannot_be_closed(
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    its_queue = client.parts[0]
-    owner, name = (Books, "history") if at == "books" else (its_queue.tools.store, "call")
+    its_queue = client.queue
+    owner, name = (UploadRecords, "history") if at == "books" else (its_queue.store, "call")
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, hang)
         event_loops.wait(event_loops.engine().submit(its_queue.close(grace=0.05)), timeout=PATIENCE)
@@ -296,19 +295,19 @@ def test_closing_does_not_wait_for_books_that_cannot_be_closed(
 def never_too_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Looks whenever an upload starts whether it may; what it found wrong."""
     wrong: list[str] = []
-    start, choose, limits = UploadQueue._start, queue.choose, [0]
+    start, fill, limits = UploadQueue._start, UploadQueue._fill_slots, [0]
 
-    def choosing(waiting: Iterable[Waiting], running: int, limit: int) -> list[str]:
-        limits[0] = limit  # that which the choice was made by: another thread may turn it meanwhile
-        return choose(waiting, running, limit)
+    def filling(self: UploadQueue, limit: int) -> None:
+        limits[0] = limit  # that which the choice is made by: another thread may turn it meanwhile
+        fill(self, limit)
 
-    def looking(self: UploadQueue, job: Job) -> None:
+    def looking(self: UploadQueue, job: QueuedJob) -> None:
         running = sum(other.task is not None for other in self.jobs())
         if running >= limits[0]:
             wrong.append(f"{running} run, {limits[0]} may")
         start(self, job)
 
-    monkeypatch.setattr(queue, "choose", choosing)
+    monkeypatch.setattr(UploadQueue, "_fill_slots", filling)
     monkeypatch.setattr(UploadQueue, "_start", looking)
     yield wrong
     assert wrong == []
@@ -478,16 +477,16 @@ def test_the_last_command_counts(stage: Stage) -> None:
     assert job.status is UploadStatus.CANCELLED
 
 
-def _slow_books(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+def _slow_records(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
     """History that is written only when the second event is set; the first tells that it has begun."""
-    begun, go_on, write = threading.Event(), threading.Event(), Books.history
+    begun, go_on, write = threading.Event(), threading.Event(), UploadRecords.history
 
     async def slowly(*arguments: Any) -> None:
         begun.set()
         await asyncio.to_thread(go_on.wait, PATIENCE)
         await write(*arguments)
 
-    monkeypatch.setattr(Books, "history", slowly)
+    monkeypatch.setattr(UploadRecords, "history", slowly)
     return begun, go_on
 
 
@@ -497,7 +496,7 @@ def test_retry_while_the_end_is_being_written_down(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, commands: list[str], fails: bool
 ) -> None:
     """A double click on cancel, then retry: it is uploaded, and whoever waits hears of it."""
-    begun, go_on = _slow_books(monkeypatch)
+    begun, go_on = _slow_records(monkeypatch)
     client, path = stage.client(retries=0), stage.file()
     if fails:
         stage.box.fault("upload_part", "reset_before", after=2)

@@ -78,12 +78,12 @@ def _told(error: BaseException) -> str:
 
 def _parts_of(client: Pan115Client) -> dict[str, str]:
     """The repr of everything a user can get hold of."""
-    queue, tracker, store = client.parts
-    tools = queue.tools
-    objects: list[Any] = [client, client.config, queue, tracker, store, tools, *client.jobs()]
-    objects += [tools.drive, tools.credentials, tools.bucket("fhnfile"), tools.folders, tools.http]
+    queue, tracker, store = client.queue, client.tracker, client.store
+    context = queue.context
+    objects: list[Any] = [client, client.config, queue, tracker, store, context, *client.jobs()]
+    objects += [context.drive, context.credentials, context.bucket("fhnfile"), context.folders, context.http]
     objects += [job.progress for job in client.jobs()] + tracker.snapshots()
-    objects += [vars(tools.drive), vars(tools.credentials)]
+    objects += [vars(context.drive), vars(context.credentials)]
     return {f"repr of {type(thing).__name__}": repr(thing) for thing in objects}
 
 
@@ -138,8 +138,8 @@ def test_no_secret_is_seen(stage: Stage, route: str, log: Everything) -> None:
         shown[f"trouble {number}"] = _told(error)
         shown |= {f"trouble {number} of job": repr(client.jobs()[-1].exception)}
     shown |= _parts_of(client)
-    shown["sessions"] = sessions_frame(client._store().sessions.list()).to_string()
-    shown["history"] = history_frame(client._store().history.list()).to_string()
+    shown["sessions"] = sessions_frame(client.store.sessions.list()).to_string()
+    shown["history"] = history_frame(client.store.history.list()).to_string()
     shown |= _files(stage.state_dir)
     client.close()
     shown |= _files(stage.state_dir)
@@ -164,7 +164,7 @@ def test_database_has_no_column_for_secrets(stage: Stage) -> None:
     stage.hold("upload_part", after=2)
     job = client.submit(stage.file(), "/x")
     stage.wait_held("upload_part", 3)
-    database = sqlite3.connect(f"file:{client._store().database.path}?mode=ro", uri=True)
+    database = sqlite3.connect(f"file:{client.store.database.path}?mode=ro", uri=True)
     dump = "\n".join(database.iterdump())
     database.close()
     assert stage.box.uploads()[0].upload_id in dump

@@ -96,7 +96,7 @@ NO_PERMISSION = """
 import tempfile
 place = tempfile.mkdtemp(dir="/tmp")
 client = Pan115Client(state_dir=place + "/state")
-client.parts                     # all is open before the rights go
+client.queue                     # all is open before the rights go
 os.chmod(place, 0o755); os.chmod(place + "/state", 0o777)
 path = os.path.join(place, "secret.bin")
 with open(path, "wb") as file:

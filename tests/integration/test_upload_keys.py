@@ -33,7 +33,7 @@ def test_keys_are_replaced_in_time_through_a_long_upload(
 
     monkeypatch.setattr(ObjectStore, "add_part", slowly)
     monkeypatch.setattr(time, "time", lambda: real() + ahead)  # of this computer, and so of the sandbox, too
-    client.parts[0].tools.credentials._clock = time.time
+    client.queue.context.credentials._clock = time.time
     stage.box.set(sts_life=KEYS_LIVE)
     result = client.upload(path, "/x", progress="none")
     assert (result.success, result.retries) == (True, 0)
@@ -129,7 +129,7 @@ def test_async_on_tokens_is_awaited_before_the_tokens_are_used(stage: Stage, mon
     job = client.submit(stage.file(), "/x")
     assert saving.wait(PATIENCE)
     asked = stage.box.count("open_user_info")
-    other = event_loops.engine().submit(client.parts[0].tools.drive.oss_token())  # a call that comes meanwhile
+    other = event_loops.engine().submit(client.queue.context.drive.oss_token())  # a call that comes meanwhile
     until(lambda: any(record.route == "open_get_token" and record.seconds for record in stage.box.requests))
     saved.set()
     assert other.result(PATIENCE)

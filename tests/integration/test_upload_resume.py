@@ -95,8 +95,8 @@ def test_upload_id_that_died_begins_anew(stage: Stage) -> None:
 def _abort_behind_its_back(stage: Stage) -> None:
     left = stage.box.uploads()[0]
     other = stage.client(state_dir=stage.folder / "other")
-    queue = other.parts[0]
-    asyncio.run(_on_engine(queue.tools.bucket(left.bucket).abort(left.object, left.upload_id)))
+    queue = other.queue
+    asyncio.run(_on_engine(queue.context.bucket(left.bucket).abort(left.object, left.upload_id)))
     assert stage.box.uploads() == []
 
 
@@ -199,7 +199,7 @@ def test_part_that_is_not_ours_is_not_built_upon(
     job = client.submit(path, "/x")
     _pause_at(stage, job, 5)
     left = stage.box.uploads()[0]
-    bucket = client.parts[0].tools.bucket(left.bucket)
+    bucket = client.queue.context.bucket(left.bucket)
 
     async def foreign():  # type: ignore[no-untyped-def]
         yield b"z" * PART
@@ -305,7 +305,7 @@ def test_abort_that_fails_is_made_up_for_at_the_next_start(stage: Stage) -> None
     client.close()
     assert len(stage.box.uploads()) == 1
     stage.go_on()
-    _ = stage.client().parts  # starts the engine
+    _ = stage.client().queue  # starts the engine
     until(lambda: stage.box.uploads() == [], "the remembered abort")
 
 

@@ -89,8 +89,8 @@ def test_stop_is_felt_while_waiting_for_the_next_try(stage: Stage) -> None:
         waits.set()
         await asyncio.sleep(seconds)
 
-    client.parts[0].tools.sleep = sleep
-    client.parts[0].tools.config = client.config.with_(retry_base=MUCH_LATER, retry_cap=MUCH_LATER)
+    client.queue.context.sleep = sleep
+    client.queue.context.config = client.config.with_(retry_base=MUCH_LATER, retry_cap=MUCH_LATER)
     stage.box.fault("upload_part", "status", times=None, status=503)
     job = client.submit(stage.file(), "/x")
     assert waits.wait(PATIENCE)

@@ -206,17 +206,6 @@ def test_missing_target_may_not_be_made(stage: Stage) -> None:
     assert stage.box.files(folders=True) == []
 
 
-def test_parts_out_of_order_end_in_the_clear_error_115_gives(stage: Stage) -> None:
-    """Without ``sequential`` 115 refuses the file after all bytes are sent: said clearly, never called a success."""
-    client = stage.client(sequential=False, max_concurrent_parts=3)
-    with pytest.raises(VerificationError) as caught:
-        client.upload(stage.file(), "/x", progress="none")
-    assert caught.value.code == 10002
-    assert stage.box.files() == []
-    assert stage.box.uploads() == []
-    assert client.history()["status"].tolist() == ["failed"]
-
-
 def test_no_that_115_does_not_explain_is_asked_about_once(stage: Stage) -> None:
     """115 is asked anew, because the file may be instant by then; the bytes are not sent twice for the same no."""
     client, path = stage.client(), stage.file()

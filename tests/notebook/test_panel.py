@@ -130,7 +130,7 @@ def test_what_an_earlier_run_left_has_a_resume_button(
     path = make_file(tmp_path / "big.mkv", 2_000_000)
     job = client.submit(path, "/影视")
     wait_for(lambda: job.progress.uploaded_parts > 2)
-    client.parts[0].leave(job.job_id)
+    client.queue.stop(job.job_id)
     wait_for(lambda: job.done)
     client.local_sandbox.clear_faults()
     later = Pan115Client(

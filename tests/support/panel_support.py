@@ -22,7 +22,7 @@ class QuietQueue:
         self.tracker = ProgressTracker()
         self.told: list[tuple[str, str]] = []
         self.recorders: dict[str, Any] = {}
-        self.tools = SimpleNamespace(store=SimpleNamespace(history=SimpleNamespace(samples=lambda job_id: [])))
+        self.store = SimpleNamespace(history=SimpleNamespace(samples=lambda job_id: []))
 
     def add(self, name: str, size: int = 1000, status: UploadStatus = UploadStatus.PENDING, done: int = 0) -> Any:
         """A new upload; its id is its name."""

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ..errors import ConfigError
+from ..i18n import say
 
 #: Bytes granted at one turn, so that an upload with large pieces gets no more than one with small ones.
 _TURN = 64 << 10
@@ -152,5 +153,5 @@ class Bandwidth:
 
 def _checked(limit: int | None) -> int | None:
     if limit is not None and limit <= 0:
-        raise ConfigError(f"bandwidth limit {limit} is not positive", hint="use None for no limit")
+        raise ConfigError(say("bandwidth.not_positive", limit=limit), hint=say("bandwidth.not_positive.hint"))
     return limit

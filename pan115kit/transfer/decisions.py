@@ -188,7 +188,7 @@ class Remedy(enum.Enum):
     """What an error of one part (or of a whole PUT) calls for."""
 
     ASK = "ask ListParts what is there, then go on"
-    RESTART = "the upload_id is of no use any more: begin anew"
+    RESTART = "the upload_id is of no use any more: start again"
     GIVE_UP = "raise it"
 
 

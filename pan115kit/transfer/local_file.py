@@ -32,7 +32,7 @@ from ..errors import (
     NotAFileError,
     Pan115Error,
 )
-from ..i18n import both
+from ..i18n import say
 from ..models import FileIdentity
 from ..oss.crc64 import crc64
 
@@ -154,7 +154,7 @@ class LocalFile:
         try:
             named = _identity(os.stat(self.path))
         except OSError:
-            raise _changed(self.path, "it was moved or deleted") from None
+            raise _changed(self.path, say("file.changed.gone")) from None
         for found in (named, now):  # in this order: a file that was replaced has new metadata, too
             if found != self.identity:
                 raise _changed(self.path, _difference(self.identity, found))
@@ -204,9 +204,8 @@ class LocalFile:
             FileUnreadableError: Reading failed.
         """
         if not 0 <= start <= end < self.size:
-            raise DriveProtocolError(
-                f"115 asked for bytes {start}-{end} of a file of {self.size} bytes", retryable=False
-            )
+            message = say("file.range_outside", start=start, end=end, size=self.size)
+            raise DriveProtocolError(message, retryable=False)
         digest = sha1(usedforsecurity=False)
         await in_thread(partial(self.feed, digest.update, start, end - start + 1))
         return digest.hexdigest().upper()
@@ -265,7 +264,7 @@ class LocalFile:
         try:
             with self._lock:
                 if self._closing:
-                    raise FileUnreadableError(f"{self.path} was closed while it was in use")
+                    raise FileUnreadableError(say("file.closed", path=self.path))
                 yield self._raw.fileno()
         finally:
             if self._closing:
@@ -322,7 +321,7 @@ class LocalFile:
             while len(data) < length:
                 more = self._raw.read(length - len(data))
                 if not more:
-                    raise _changed(self.path, f"it ends at {offset + len(data)} instead of {self.size} bytes")
+                    raise _changed(self.path, say("file.changed.short", end=offset + len(data), size=self.size))
                 data += more
         return data
 
@@ -333,7 +332,7 @@ class LocalFile:
             while filled < len(view):
                 count = self._raw.readinto(view[filled:])
                 if not count:
-                    raise _changed(self.path, f"it ends at {offset + filled} instead of {self.size} bytes")
+                    raise _changed(self.path, say("file.changed.short", end=offset + filled, size=self.size))
                 filled += count
 
 
@@ -346,14 +345,14 @@ def _forget(waiting: asyncio.Future[Any]) -> None:
 def _checked_name(path: str | os.PathLike[str]) -> str:
     text = os.fsdecode(path)
     if not text:
-        raise FileNameError("the path is empty")
+        raise FileNameError(say("file.empty_path"))
     if "\0" in text:
-        raise FileNameError(f"the path {text!r} has a NUL character")
+        raise FileNameError(say("file.nul", path=repr(text)))
     try:
         text.encode()
     except UnicodeEncodeError:
-        hint = both("请重命名文件", "rename the file; 115 takes UTF-8 names")
-        raise FileNameError(f"the name {os.path.basename(text)!r} is not valid Unicode", hint=hint) from None
+        message = say("file.not_unicode", name=repr(os.path.basename(text)))
+        raise FileNameError(message, hint=say("file.not_unicode.hint")) from None
     return text
 
 
@@ -361,27 +360,27 @@ def _identity(status: os.stat_result) -> FileIdentity:
     return FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+_KINDS = {stat.S_IFDIR: "file.kind.directory", stat.S_IFIFO: "file.kind.fifo", stat.S_IFSOCK: "file.kind.socket"}
+
+
 def _require_regular(path: Path, status: os.stat_result) -> None:
     if stat.S_ISREG(status.st_mode):
         return
-    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-    kind = kinds.get(stat.S_IFMT(status.st_mode), "a device")
-    hint = both("文件夹请用 submit_folder", "use submit_folder for a folder") if stat.S_ISDIR(status.st_mode) else ""
-    raise NotAFileError(f"{path} is {kind}, not a regular file", hint=hint)
+    kind = say(_KINDS.get(stat.S_IFMT(status.st_mode), "file.kind.device"))
+    hint = say("file.folder.hint") if stat.S_ISDIR(status.st_mode) else ""
+    raise NotAFileError(say("file.not_regular", path=path, kind=kind), hint=hint)
 
 
 def _difference(before: FileIdentity, now: FileIdentity) -> str:
     if (before.device, before.inode) != (now.device, now.inode):
-        return "another file took its place"
+        return say("file.changed.replaced")
     if before.size != now.size:
-        return f"its size went from {before.size} to {now.size} bytes"
-    return "it was written to" if before.mtime_ns != now.mtime_ns else "its metadata changed"
+        return say("file.changed.size", before=before.size, now=now.size)
+    return say("file.changed.written" if before.mtime_ns != now.mtime_ns else "file.changed.metadata")
 
 
 def _changed(path: Path, how: str) -> FileChangedError:
-    return FileChangedError(
-        f"{path} changed while it was being uploaded: {how}", hint="upload it again when it is finished"
-    )
+    return FileChangedError(say("file.changed", path=path, how=how), hint=say("file.changed.hint"))
 
 
 @contextmanager
@@ -392,8 +391,8 @@ def _as_file_errors(path: Path) -> Iterator[None]:
     except Pan115Error:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        raise FileMissingError(f"there is no file {path}") from None
+        raise FileMissingError(say("file.missing", path=path)) from None
     except PermissionError:
-        raise FileUnreadableError(f"{path} may not be read", hint="check its permissions") from None
+        raise FileUnreadableError(say("file.no_permission", path=path), hint=say("file.no_permission.hint")) from None
     except OSError as error:
-        raise FileUnreadableError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise FileUnreadableError(say("file.unreadable", path=path, why=error.strerror or error)) from None

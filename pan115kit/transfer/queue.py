@@ -270,7 +270,7 @@ class UploadQueue:
             self._begin_task(job, self._finish(job, UploadCancelled(say("upload.stopped"))))
 
     def _enter_waiting(self, job: QueuedJob, *, again: bool) -> None:
-        if job.future.done():  # whoever waited has been told how it ended, or that it is held
+        if job.future.done():  # whoever waited knows how it ended, or that it is held
             job.future = new_future()
         if again:
             # what the earlier run has sent was sent: one job, one account of it
@@ -423,7 +423,7 @@ class UploadQueue:
         """Write down one end of a job and show it.
 
         Returns:
-            What whoever waits for it is told.
+            What whoever waits for it gets.
         """
         await self._records.sample(job)
         match state:

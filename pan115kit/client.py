@@ -12,17 +12,17 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ._base import event_loops
 from .batch import UploadBatch, plan_files
 from .config import Endpoints, UploadConfig, state_directory
-from .drive import Drive, OnTokens, make_drive
-from .drive.auth.credentials_file import Credentials, CredentialStore
-from .drive.auth.saved_tokens import SavedTokens
-from .drive.interface import Account
+from .drive import Account, Credentials, Drive, OnTokens, Route, make_drive
+from .drive.auth.credentials_file import CredentialStore
+from .drive.auth.logins import LoginOptions
+from .drive.auth.saved_tokens import environment_credentials, kept_in, saved_or_raise
 from .drive.names import DrivePath
 from .errors import ConfigError, CredentialsError, Pan115Error
 from .folders.plan import plan_folder
@@ -51,6 +51,9 @@ register_formatters()
 
 class Pan115Client(Shown):
     """Uploads to one 115 account.
+
+    Without credentials the environment decides: ``PAN115_COOKIE``, or the tokens, or ``PAN115_PROFILE``, which names
+    a saved login.
 
     Args:
         user_key: The account's cookie, ``UID=…; CID=…; SEID=…`` (``PAN115_COOKIE``).
@@ -82,14 +85,24 @@ class Pan115Client(Shown):
         *,
         access_token: str | None = None,
         refresh_token: str | None = None,
-        on_tokens: OnTokens | SavedTokens | None = None,
+        on_tokens: OnTokens | None = None,
         endpoint: str | None = None,
         state_dir: PathLike | None = None,
         config: UploadConfig | None = None,
+        _credentials: Credentials | None = None,
         _server_public_key: bytes | None = None,
     ) -> None:
-        if user_key is None and access_token is None and refresh_token is None:
-            user_key, access_token, refresh_token = _credentials_from_environment()
+        if _credentials is not None:
+            credentials = _credentials
+        elif user_key is None and access_token is None and refresh_token is None:
+            credentials = _environment_credentials(state_dir)
+        else:
+            credentials = Credentials(
+                "" if user_key is None else user_key,
+                "" if access_token is None else access_token,
+                "" if refresh_token is None else refresh_token,
+                on_tokens=on_tokens,
+            )
         self.config = config or UploadConfig.from_environment()
         self._lock = threading.Lock()
         self._pid = self._born_in = os.getpid()
@@ -101,17 +114,14 @@ class Pan115Client(Shown):
 
         def build_drive() -> Drive:
             return make_drive(
-                cookie=user_key,
-                access_token=access_token,
-                refresh_token=refresh_token,
-                on_tokens=on_tokens,
+                credentials,
                 endpoints=Endpoints.from_environment(endpoint),
                 config=self.config,
                 server_public_key=_server_public_key,
             )
 
         self._build_drive = build_drive
-        self.route = build_drive().route  # credentials of a wrong shape are told here and now
+        self.route = str(build_drive().route)  # credentials of a wrong shape are refused here and now
         self.state_dir = state_directory(state_dir)
         _ = self.store  # a state directory that cannot be used is reported here and now
 
@@ -140,17 +150,14 @@ class Pan115Client(Shown):
         from .sandbox import Sandbox
 
         config = config or UploadConfig.from_environment()
+        by_cookie = Route.named(route) is Route.COOKIE
         box = Sandbox(**options)
         box.start()
         temporary = None if state_dir else tempfile.mkdtemp(prefix="pan115kit-")
         try:
-            credentials: dict[str, Any] = (
-                {"user_key": box.cookie}
-                if route == "cookie"
-                else {"access_token": box.access_token, "refresh_token": box.refresh_token}
-            )
+            tokens = Credentials(access_token=box.access_token, refresh_token=box.refresh_token)
             client = cls(
-                **credentials,
+                _credentials=Credentials(box.cookie) if by_cookie else tokens,
                 endpoint=box.endpoint,
                 state_dir=state_dir or temporary,
                 config=config.with_(api_rate=0.0) if config.limits_api_by_default else config,
@@ -169,6 +176,7 @@ class Pan115Client(Shown):
     @classmethod
     def from_saved(
         cls,
+        profile: str | None = None,
         *,
         state_dir: PathLike | None = None,
         keyring: bool | None = None,
@@ -177,32 +185,21 @@ class Pan115Client(Shown):
         """A client with the credentials that a login has kept; renewed tokens are kept there too.
 
         Args:
-            state_dir: As for the login.
-            keyring: Where to look: the system's keyring, the file, or (None) the file and then the keyring, if any.
+            profile: Which of several logins, as :meth:`login` was given it; ``PAN115_PROFILE`` if None, and without
+                that the one that was saved without a name.
+            state_dir: Where the file of credentials lies, sessions and history too.
+            keyring: True for the system's keyring, False for the file; the file first if None.
             config: What uploads may do.
 
         Raises:
-            CredentialsError: None are kept, or what is kept cannot be read.
-            ConfigError: The keyring is asked for, but is not installed.
+            CredentialsError: None are kept.
+            ConfigError: The keyring is asked for and there is none, or ``profile`` is no name.
 
         Example:
-            >>> client = Pan115Client.from_saved()      # doctest: +SKIP
+            >>> client = Pan115Client.from_saved("work")      # doctest: +SKIP
         """
-        for kept in _credential_stores(state_directory(state_dir), keyring):
-            if (found := kept.load()) is not None:
-                return cls._of(found, kept, state_dir=state_dir, config=config)
-        raise CredentialsError(say("credentials.none_kept"), hint=say("credentials.none_kept.hint"))
-
-    @classmethod
-    def _of(cls, found: Credentials, kept: CredentialStore | None, **options: Any) -> Self:
-        """A client with what a login gave; renewed tokens go where the login is kept."""
-        return cls(
-            found.cookie or None,
-            access_token=found.access_token or None,
-            refresh_token=found.refresh_token or None,
-            on_tokens=SavedTokens(kept, found) if kept else None,
-            **options,
-        )
+        found = saved_or_raise(state_dir, profile, keyring=keyring)
+        return cls(_credentials=found, state_dir=state_dir, config=config)
 
     @classmethod
     async def login(
@@ -212,6 +209,7 @@ class Pan115Client(Shown):
         app: str | None = None,
         client_id: str | None = None,
         save: str | None = None,
+        profile: str | None = None,
         endpoint: str | None = None,
         state_dir: PathLike | None = None,
         config: UploadConfig | None = None,
@@ -220,9 +218,10 @@ class Pan115Client(Shown):
 
         Args:
             route: ``cookie``, or ``open`` for Open API tokens.
-            app: Kind of device of the cookie route (:data:`pan115kit.drive.auth.qr_login.COOKIE_APPS`).
+            app: Kind of device of the cookie route (:data:`pan115kit.drive.auth.cookie_login.COOKIE_APPS`).
             client_id: App of the Open API (``PAN115_CLIENT_ID``).
             save: ``file`` or ``keyring`` to keep the credentials for :meth:`from_saved`; None keeps them nowhere.
+            profile: A name to keep them under, so that several logins stand side by side (``PAN115_PROFILE``).
             endpoint: One address for all of 115's hosts.
             state_dir: Where sessions, history and the file of credentials live.
             config: What uploads may do.
@@ -232,14 +231,15 @@ class Pan115Client(Shown):
             LoginError: Cancelled on the phone, or no code was scanned in time.
 
         Example:
-            >>> client = await Pan115Client.login(save="file")      # doctest: +SKIP
+            >>> client = await Pan115Client.login(save="file", profile="work")      # doctest: +SKIP
         """
         from .notebook.qr_screen import check_login, scan
 
         check_login(route, save)
-        kept = CredentialStore(state_directory(state_dir), keyring=save == "keyring") if save else None
-        found = await scan(route, app=app, client_id=client_id, endpoint=endpoint, kept=kept)
-        return cls._of(found, kept, endpoint=endpoint, state_dir=state_dir, config=config)
+        kept = CredentialStore(state_dir, keyring=save == "keyring", profile=profile) if save else None
+        found = await scan(route, LoginOptions(app=app, client_id=client_id, endpoint=endpoint), kept=kept)
+        found = kept_in(kept, found) if kept else found
+        return cls(_credentials=found, endpoint=endpoint, state_dir=state_dir, config=config)
 
     # -- uploading ---------------------------------------------------------------------------------------------
 
@@ -710,28 +710,8 @@ class Pan115Client(Shown):
         return f"<Pan115Client{where} route={self.route} state_dir={str(self.state_dir)!r}>"
 
 
-def _credential_stores(directory: Path, keyring: bool | None) -> Iterator[CredentialStore]:
-    if keyring is not True:
-        yield CredentialStore(directory)
-    if keyring is True:
-        yield CredentialStore(directory, keyring=True)
-    elif keyring is None:
-        with contextlib.suppress(ConfigError):  # this system has no keyring: then nothing is kept there
-            yield CredentialStore(directory, keyring=True)
-
-
-def _credentials_from_environment() -> tuple[str | None, str | None, str | None]:
-    cookie, access, refresh = (
-        os.environ.get(name) or None for name in ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN")
-    )
-    if cookie and (access or refresh):
-        raise CredentialsError(
-            "PAN115_COOKIE and PAN115_ACCESS_TOKEN are both set", hint="unset one, or pass credentials as arguments"
-        )
-    if not (cookie or access or refresh):
-        raise CredentialsError(
-            "no credentials",
-            hint="pass user_key=, or access_token= and refresh_token=, or set PAN115_COOKIE; "
-            "Pan115Client.sandbox() needs none",
-        )
-    return cookie, access, refresh
+def _environment_credentials(state_dir: PathLike | None) -> Credentials:
+    found = environment_credentials(state_dir)
+    if found is None:
+        raise CredentialsError(say("client.no_credentials"), hint=say("client.no_credentials.hint"))
+    return found

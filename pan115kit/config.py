@@ -35,6 +35,10 @@ SERVER_PUBLIC_KEY = bytes.fromhex(
 DEFAULT_APP_VERSION = "36.2.28"
 
 
+#: Environment variables that hold credentials, or (``PAN115_PROFILE``) name the saved ones.
+CREDENTIAL_VARIABLES = ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN", "PAN115_PROFILE")
+
+
 class _DefaultInt(int):
     """An int that remembers nobody asked for it."""
 

@@ -1,7 +1,7 @@
 """The encryption of initupload 4.0: P-224 ECDH, AES-128-CBC, LZ4 block frames, ``k_ec``, ``sig``, ``token``.
 
 Both ends are here: :class:`ClientCipher` talks to 115, :class:`ServerCipher` is 115's part, for the sandbox.
-Every constant and layout is from protocol §2.3 and §2.4.
+Every constant and layout is from protocol.md §2.3 and §2.4.
 
 Example:
     >>> server = ServerCipher()
@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from ..errors import ConfigError, DriveProtocolError
 
-#: The constant client key of p115client, and the key and IV that belong to it: no ECDH there (protocol §2.4).
+#: The constant client key of p115client, and the key and IV that belong to it: no ECDH there (protocol.md §2.4).
 FIXED_PUBLIC_KEY = bytes.fromhex("1d030e80a178dceececda377de128d8ed9ddcf55ae61ed46ea121a1cfc81")
 FIXED_KEY = bytes.fromhex("fb1a19d652f5aaf7bc651d0f69bf422f")
 FIXED_IV = bytes.fromhex("69bf422f49960550a0ad44ec3446cb4c")
@@ -48,17 +48,13 @@ _PUBLIC_KEY_LENGTH_MARK = 0x1D
 
 
 def make_signature(user_id: str, user_key: str, fileid: str, target: str) -> str:
-    """The form's ``sig`` (protocol §2.3).
+    """The form's ``sig`` (protocol.md §2.3).
 
     Args:
         user_id: Decimal user id.
         user_key: uploadinfo's ``userkey``.
         fileid: SHA-1 of the file, upper-case hex.
         target: ``U_1_<folder id>``.
-
-    Example:
-        >>> make_signature("1", "0" * 40, "A" * 40, "U_1_0")
-        '83181217C41B89A547E76AAC26F94D1BBD2DF2EF'
     """
     inner = hashlib.sha1(f"{user_id}{fileid}{target}0".encode()).hexdigest()
     return hashlib.sha1(f"{user_key}{inner}000000".encode()).hexdigest().upper()
@@ -67,7 +63,7 @@ def make_signature(user_id: str, user_key: str, fileid: str, target: str) -> str
 def make_token(
     fileid: str, filesize: int, sign_key: str, sign_val: str, user_id: str, t: int, app_version: str
 ) -> str:
-    """The form's ``token`` (protocol §2.3).
+    """The form's ``token`` (protocol.md §2.3).
 
     Args:
         fileid: SHA-1 of the file, upper-case hex.
@@ -77,10 +73,6 @@ def make_token(
         user_id: Decimal user id.
         t: The same ``t`` as in the form and in ``k_ec`` (epoch seconds here).
         app_version: The same ``appversion`` as in the form.
-
-    Example:
-        >>> len(make_token("A" * 40, 9, "", "", "1", 1_700_000_000, "36.2.28"))
-        32
     """
     user_hash = hashlib.md5(user_id.encode()).hexdigest()
     text = f"{_TOKEN_SALT}{fileid}{filesize}{sign_key}{sign_val}{user_id}{t}{user_hash}{app_version}"
@@ -88,7 +80,7 @@ def make_token(
 
 
 def encode_k_ec(public_key30: bytes, t: int, r1: int, r2: int) -> str:
-    """The query parameter ``k_ec``: the client's public key and the time, masked (protocol §2.4).
+    """The query parameter ``k_ec``: the client's public key and the time, masked (protocol.md §2.4).
 
     Args:
         public_key30: ``0x1D``, ``0x02``/``0x03``, then X: 30 bytes.
@@ -98,10 +90,6 @@ def encode_k_ec(public_key30: bytes, t: int, r1: int, r2: int) -> str:
 
     Raises:
         ValueError: The key is not 30 bytes or a mask not a byte.
-
-    Example:
-        >>> encode_k_ec(FIXED_PUBLIC_KEY, 1_700_000_000, 0, 0)
-        'HQMOgKF43O7OzaN33hKNAHMAAAAA8VNljtndz1WuYe1G6hIaHPyBAAEAAACWHoRq'
     """
     if len(public_key30) != 30:
         raise ValueError(f"a client public key is 30 bytes, not {len(public_key30)}")
@@ -116,10 +104,6 @@ def decode_k_ec(k_ec: str) -> tuple[bytes, int]:
 
     Raises:
         ValueError: It is not base64 of 48 bytes, or its CRC-32 or marks are wrong.
-
-    Example:
-        >>> decode_k_ec(encode_k_ec(FIXED_PUBLIC_KEY, 7, 1, 2)) == (FIXED_PUBLIC_KEY, 7)
-        True
     """
     try:
         raw = base64.b64decode(k_ec, validate=True)
@@ -143,12 +127,7 @@ def _checksum(body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The AES half: one key and IV, used for requests and for replies.
-
-    Example:
-        >>> Channel(FIXED_KEY, FIXED_IV).encrypt_request(b"a=1&b=2").hex()
-        '17af4f95c1e7ebd16e913a207cce773c'
-    """
+    """The AES half: one key and IV, used for requests and for replies."""
 
     key: bytes = field(repr=False)
     iv: bytes = field(repr=False)
@@ -164,7 +143,7 @@ class Channel:
         return self._encrypt(plain + bytes([count]) * count)
 
     def decrypt_request(self, body: bytes) -> bytes:
-        """The form of a request, padded or not: p115client pads only where it must (protocol §2.4).
+        """The form of a request, padded or not: p115client pads only where it must (protocol.md §2.4).
 
         Raises:
             ValueError: ``body`` is empty or not whole blocks.
@@ -239,11 +218,6 @@ class ClientCipher:
 
     Raises:
         ConfigError: That is not a point of the curve.
-
-    Example:
-        >>> client = ClientCipher(ServerCipher(12345).public_key)
-        >>> len(base64.b64decode(client.k_ec(1_700_000_000)))
-        48
     """
 
     def __init__(self, server_public_key: bytes) -> None:
@@ -279,10 +253,6 @@ class ServerCipher:
 
     Args:
         private_number: The private key, for a fixed key pair; random if None.
-
-    Example:
-        >>> ServerCipher(1).public_key.hex()[:16]
-        'b70e0cbd6bb4bf7f'
     """
 
     def __init__(self, private_number: int | None = None) -> None:

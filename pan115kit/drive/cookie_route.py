@@ -1,4 +1,4 @@
-"""The cookie route: encrypted initupload, gettoken, resumeupload, webapi folders (protocol §2, §6.1)."""
+"""The cookie route: encrypted initupload, gettoken, resumeupload, webapi folders (protocol.md §2, §6.1)."""
 
 from __future__ import annotations
 
@@ -7,65 +7,35 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+from .._base.drive_codes import as_int
 from ..config import Endpoints, UploadConfig
-from ..config import server_public_key as server_public_key_from_config
+from ..config import server_public_key as server_public_key_from_environment
 from ..errors import (
     ClientOutdatedError,
-    CredentialsError,
     DriveError,
     DriveProtocolError,
     LoginError,
     Pan115Error,
     TargetError,
 )
-from ..i18n import both
+from ..i18n import say
 from ..models import OssToken, UploadTicket
+from .auth.cookie import parse_cookie
+from .auth.credentials import Credentials, Route
 from .cipher import ClientCipher, make_signature, make_token
-from .error_codes import as_int, error_for, read_object
+from .data import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
+from .error_codes import error_for, read_object
 from .http_client import ApiClient
-from .interface import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
+from .interface import PAGE, TARGET_PREFIX, Drive, Page, check_echo, check_size
 from .responses import id_text, read_ticket, read_token
-from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo, check_size
 from .secret import RedactedDict
 
-_NEEDED = ("UID", "CID", "SEID")
-_KNOWN = (*_NEEDED, "KID")
-_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 
-
-def parse_cookie(cookie: str) -> dict[str, str]:
-    """UID, CID, SEID and, where there, KID of a pasted cookie; anything else in it is left out.
-
-    Args:
-        cookie: ``UID=…; CID=…; SEID=…; KID=…``, also with ``Cookie:`` before it or over several lines.
-
-    Raises:
-        CredentialsError: Says which name is missing or malformed, never a value.
-
-    Example:
-        >>> sorted(parse_cookie("UID=1_A1_2; CID=ab; SEID=cd"))
-        ['CID', 'SEID', 'UID']
-    """
-    text = re.sub(r"^\s*cookie\s*:", "", cookie.strip().strip("\"'"), flags=re.IGNORECASE)
-    pairs = (pair.partition("=") for pair in re.split(r"[;\r\n]", text))
-    found = {name.strip().upper(): value.strip() for name, _, value in pairs}
-    missing = [name for name in _NEEDED if not found.get(name)]
-    if missing:
-        raise CredentialsError(f"the cookie lacks {', '.join(missing)}", hint="it needs UID, CID and SEID")
-    values = {name: found[name] for name in _KNOWN if found.get(name)}
-    bad = [name for name, value in values.items() if not _COOKIE_VALUE.fullmatch(value)]
-    if bad:
-        raise CredentialsError(f"the cookie's {', '.join(bad)} has characters no cookie has", hint="copy it again")
-    if not re.match(r"\d+(_|$)", values["UID"]):
-        raise CredentialsError("the cookie's UID does not begin with a user id", hint="copy it again")
-    return values
-
-
-class CookieDrive(RouteDrive):
+class CookieDrive(Drive):
     """115 with the cookie of a login.
 
     Args:
-        cookie: ``UID=…; CID=…; SEID=…`` and perhaps ``KID``.
+        credentials: Their cookie opens the account.
         endpoints: Where 115 is; 115 itself if None.
         config: Rate, retries, timeouts, app version.
         server_public_key: Whom initupload is encrypted for, X‖Y (56 bytes); from the environment if None.
@@ -73,30 +43,26 @@ class CookieDrive(RouteDrive):
 
     Raises:
         CredentialsError: The cookie is not of the right shape.
-
-    Example:
-        >>> CookieDrive("UID=1_A1_2; CID=ab; SEID=cd")
-        <CookieDrive at https://uplb.115.com>
     """
 
-    route = "cookie"
+    route = Route.COOKIE
 
     def __init__(
         self,
-        cookie: str,
+        credentials: Credentials,
         *,
         endpoints: Endpoints | None = None,
         config: UploadConfig | None = None,
         server_public_key: bytes | None = None,
         api: ApiClient | None = None,
     ) -> None:
-        values = parse_cookie(cookie)
+        values = parse_cookie(credentials.cookie)
         config = config or UploadConfig()
-        api = api or ApiClient(config, route="cookie")
+        api = api or ApiClient(config, route=self.route)
         api.hide(*(values[name] for name in ("CID", "SEID", "KID") if name in values))
         super().__init__(api, endpoints=endpoints or Endpoints.from_environment(), config=config)
         self._cookie = "; ".join(f"{name}={value}" for name, value in values.items())
-        self._cipher = ClientCipher(server_public_key or server_public_key_from_config())
+        self._cipher = ClientCipher(server_public_key or server_public_key_from_environment())
         self._app_version = config.app_version
         self._asked_for_version = False
         self._version_lock = asyncio.Lock()
@@ -111,10 +77,7 @@ class CookieDrive(RouteDrive):
         except ClientOutdatedError as error:
             if not await self._adopt_newest_version(used):
                 if self._at != Endpoints():  # what cannot be decrypted looks like an old client to the server
-                    error.hint = both(
-                        "连接沙箱时，请把 PAN115_ECDH_PUBLIC_KEY 设为它打印的 ecdh_public_key",
-                        f"{error.hint}; a sandbox wants PAN115_ECDH_PUBLIC_KEY, the ecdh_public_key that it prints",
-                    )
+                    error.hint = say("drive.outdated_sandbox", hint=error.hint)
                 raise
         return await super().init_once(claim, signed)
 
@@ -131,7 +94,7 @@ class CookieDrive(RouteDrive):
         reply = await self._get(f"{self._at.pro}/app/uploadinfo")
         user_id, user_key = id_text(reply.get("user_id")), reply.get("userkey")
         if not user_id or not isinstance(user_key, str) or not user_key:
-            raise LoginError("115 does not recognise the cookie", hint="log in again")
+            raise LoginError(say("drive.cookie.unknown"), hint=say("refusal.login_ended.hint"))
         self._api.hide(user_key)
         self._user_key = user_key
         return Account(user_id=user_id, size_limit=as_int(reply.get("size_limit")) or None)
@@ -152,7 +115,7 @@ class CookieDrive(RouteDrive):
         return self._open_reply(body)
 
     def _init_form(self, user_id: str, claim: FileClaim, signed: SignedRange | None, t: int) -> dict[str, str | int]:
-        """The form of protocol §2.3; ``t`` is in seconds and the same in form, token and ``k_ec``."""
+        """The form of protocol.md §2.3; ``t`` is in seconds and the same in form, token and ``k_ec``."""
         sha1, target = claim.sha1.upper(), TARGET_PREFIX + claim.target_dir_id
         key, value = (signed.sign_key, signed.sign_val) if signed else ("", "")
         version = self._app_version
@@ -181,7 +144,7 @@ class CookieDrive(RouteDrive):
         return read_object(self._cipher.decrypt(body))
 
     async def _adopt_newest_version(self, used: str) -> bool:
-        """After "please upgrade": ask once which version is current (protocol §2.3); True where it is another."""
+        """After "please upgrade": ask once which version is current (protocol.md §2.3); True where it is another."""
         async with self._version_lock:
             if self._app_version != used or self._asked_for_version:
                 return self._app_version != used
@@ -222,7 +185,7 @@ class CookieDrive(RouteDrive):
             reply = await self._get(f"{self._at.web}/files/getid", path=path.removeprefix("/"))
         except TargetError:
             return None
-        # 0 is the root, and also what 115 says for a path it does not find (protocol §6.1).
+        # 0 is the root, and also what 115 says for a path it does not find (protocol.md §6.1).
         return id_text(reply.get("id")) or None
 
     async def _make_at_once(self, path: str) -> str | None:
@@ -243,7 +206,7 @@ class CookieDrive(RouteDrive):
         reply = await self._api.once("POST", f"{self._at.web}/files/add", form=form, headers=self._headers())
         folder_id = id_text(reply.get("cid")) or id_text(reply.get("file_id"))
         if not folder_id:
-            raise DriveProtocolError("115 made a folder without saying its id", hint="try again")
+            raise DriveProtocolError(say("drive.folder_without_id"), hint=say("drive.try_again"))
         return folder_id
 
     async def _page(self, folder_id: str, offset: int) -> Page:
@@ -270,7 +233,7 @@ class CookieDrive(RouteDrive):
             total=as_int(reply.get("count")) or 0,
         )
 
-    # -- words on the wire -------------------------------------------------------------------------------------
+    # -- what is on the wire ------------------------------------------------------------------------------------
 
     @property
     def _user_agent(self) -> str:
@@ -287,12 +250,7 @@ class CookieDrive(RouteDrive):
 
 
 def newest_version(reply: dict[str, Any]) -> str:
-    """``data.win.version_code`` of appversion.115.com, or ``""``.
-
-    Example:
-        >>> newest_version({"data": {"win": {"version_code": "36.3.1"}}})
-        '36.3.1'
-    """
+    """``data.win.version_code`` of appversion.115.com, or ``""``."""
     data = reply.get("data")
     windows = data.get("win") if isinstance(data, dict) else None
     version = windows.get("version_code") if isinstance(windows, dict) else None

@@ -1,4 +1,4 @@
-"""One HTTP client for all calls of one account: rate, retries, breaker, errors (design law 12, protocol §7)."""
+"""One HTTP client for all calls of one account: rate, retries, breaker, errors (laws.md 12, protocol.md §7)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from aiolimiter import AsyncLimiter
 
 from ..config import UploadConfig
 from ..errors import AccountBlockedError, ConfigError, DriveProtocolError, NetworkError, Pan115Error
-from .error_codes import Route, check_reply, error_for_http, read_object
-from .error_codes import error_for as error_for
+from ..i18n import say
+from .auth.credentials import Route
+from .error_codes import check_reply, error_for_http, read_object
 
 T = TypeVar("T")
 
@@ -27,19 +28,14 @@ LONGEST_PATIENCE = 300.0
 #: Answers of 115's hosts are small and quick; ``read_timeout`` is made for OSS parts.  QR polls take about 30 s.
 LONGEST_READ = 60.0
 
-# A shorter beginning of a secret tells nothing.
-_SHORTEST_TELLING = 4
+# A shorter beginning of a secret gives nothing away.
+_SHORTEST_CUT = 4
 _NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Clock, sleep and chance, so that tests need none of the real ones.
-
-    Example:
-        >>> Timing(random=lambda: 0.5).random()
-        0.5
-    """
+    """Clock, sleep and chance, so that tests need none of the real ones."""
 
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
@@ -48,14 +44,7 @@ class Timing:
 
 
 def may_have_arrived(error: Pan115Error) -> bool:
-    """Whether the request may have been carried out although no (whole) answer came.
-
-    Example:
-        >>> may_have_arrived(NetworkError("no answer", code="ReadTimeout"))
-        True
-        >>> may_have_arrived(NetworkError("no answer", code="ConnectError"))
-        False
-    """
+    """Whether the request may have been carried out although no (whole) answer came."""
     if isinstance(error, NetworkError):
         return error.code not in _NEVER_SENT
     if isinstance(error, DriveProtocolError):
@@ -64,25 +53,15 @@ def may_have_arrived(error: Pan115Error) -> bool:
 
 
 def is_http_status(code: int | str | None) -> bool:
-    """Whether an error's code is an HTTP status rather than 115's own.
-
-    Example:
-        >>> is_http_status(503), is_http_status(50003)
-        (True, False)
-    """
+    """Whether an error's code is an HTTP status rather than 115's own."""
     return isinstance(code, int) and 300 <= code < 600
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without the secrets, also without one that was cut off at its end.
-
-    Example:
-        >>> redact("bad token abcdefgh, or abcde", ["abcdefgh"])
-        'bad token …, or …'
-    """
+    """``text`` without the secrets, also without one that was cut off at its end."""
     for secret in secrets:
         text = text.replace(secret, "…")
-        for size in range(len(secret) - 1, _SHORTEST_TELLING - 1, -1):
+        for size in range(len(secret) - 1, _SHORTEST_CUT - 1, -1):
             if text.endswith(secret[:size]):
                 text = text[:-size] + "…"
                 break
@@ -90,16 +69,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 class Breaker:
-    """Once the account is blocked, further calls would lengthen the block: they fail at once instead.
-
-    Example:
-        >>> breaker = Breaker()
-        >>> breaker.trip(AccountBlockedError("blocked", hint="wait", code=911), now=0.0)
-        >>> breaker.check(now=599.0)
-        Traceback (most recent call last):
-        pan115kit.errors.AccountBlockedError: blocked: wait (code 911)
-        >>> breaker.check(now=600.0)
-    """
+    """Once the account is blocked, further calls would lengthen the block: they fail at once instead."""
 
     def __init__(self) -> None:
         self._cause: AccountBlockedError | None = None
@@ -139,21 +109,17 @@ class ApiClient:
 
     Args:
         config: Rate, retries and timeouts.
-        route: ``cookie`` or ``open``: how code 99 and HTTP 401 are read.
+        route: How code 99 and HTTP 401 are read.
         secrets: Texts cut out of 115's words before they reach an error.
         transport: httpx transport, for tests.
         timing: Clock, sleep and chance, for tests.
-
-    Example:
-        >>> api = ApiClient(UploadConfig(api_rate=0))
-        >>> asyncio.run(api.close())
     """
 
     def __init__(
         self,
         config: UploadConfig,
         *,
-        route: Route = "cookie",
+        route: Route = Route.COOKIE,
         secrets: Iterable[str] = (),
         transport: httpx.AsyncBaseTransport | None = None,
         timing: Timing | None = None,
@@ -303,9 +269,7 @@ class ApiClient:
                 )
             except (ValueError, ImportError, httpx.InvalidURL):
                 # Not shown: a proxy's address may hold its password.
-                raise ConfigError(
-                    "the proxy named in the environment cannot be used", hint="look at HTTP(S)_PROXY, ALL_PROXY"
-                ) from None
+                raise ConfigError(say("drive.proxy"), hint=say("drive.proxy.hint")) from None
         return self._client
 
     def _clean(self, error: Pan115Error) -> None:
@@ -323,4 +287,4 @@ def _network_error(url: str, error: Exception) -> NetworkError:
     """Names the host and the kind of failure, nothing of the request."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     kind = type(error).__name__
-    return NetworkError(f"no answer from {host}", hint="check the connection or the proxy", code=kind)
+    return NetworkError(say("drive.no_answer", host=host), hint=say("drive.no_answer.hint"), code=kind)

@@ -1,11 +1,11 @@
-"""Names 115 takes: file names cut to length, folder paths brought into one form (protocol §6.3).  Pure."""
+"""Names 115 takes: file names cut to length, folder paths brought into one form (protocol.md §6.3).  Pure."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
 from ..errors import FileNameError, TargetError
-from ..i18n import both
+from ..i18n import say
 
 #: A folder on the drive as people write it.
 DrivePath = str | PurePosixPath
@@ -33,20 +33,12 @@ def shorten_file_name(name: str) -> str:
 
     Raises:
         FileNameError: The name is empty, has a slash or NUL, or is not valid Unicode.
-
-    Example:
-        >>> shorten_file_name("电影.mkv")
-        '电影.mkv'
-        >>> shortened = shorten_file_name("影" * 100 + ".mkv")
-        >>> shortened.endswith("影...mkv"), len(shortened.encode())
-        (True, 255)
     """
     size = len(_utf8(name))
     if not name or name in (".", ".."):
-        raise FileNameError("the file name is empty", hint=both("请给文件起个名字", "give the file a name"))
+        raise FileNameError(say("name.file.empty"), hint=say("name.file.empty.hint"))
     if "/" in name or "\0" in name:
-        hint = both("请重命名文件", "rename the file")
-        raise FileNameError(f"the file name {name!r} has a slash or NUL", hint=hint)
+        raise FileNameError(say("name.file.slash", name=repr(name)), hint=say("name.file.slash.hint"))
     if size <= MAX_FILE_NAME_BYTES:
         return name
     stem, extension = _split(name)
@@ -67,15 +59,11 @@ def check_folder_path(path: DrivePath) -> str:
         TargetError: A name has ``"``, ``<`` or ``>``, is ``.`` or ``..``, blank or longer than 255 characters, or
             there are more than 25 levels, or it is no path at all.
         FileNameError: The path is not valid Unicode or has a control character.
-
-    Example:
-        >>> check_folder_path("影视//电影/"), check_folder_path("/")
-        ('/影视/电影', '/')
     """
     if not isinstance(path, DrivePath):
         raise TargetError(
-            f"the target must be a folder's path, not {path!r}",
-            hint=both("例如 '/影视'，根目录是 '/'", "e.g. '/影视', or '/' for the root"),
+            say("name.target.not_path", value=repr(path)),
+            hint=say("name.target.not_path.hint"),
         )
     path = str(path)
     _utf8(path)
@@ -84,10 +72,8 @@ def check_folder_path(path: DrivePath) -> str:
         _check_folder_name(name)
     if len(names) > MAX_FOLDER_LEVELS:
         raise TargetError(
-            f"the target has {len(names)} levels",
-            hint=both(
-                f"115 的文件夹最多 {MAX_FOLDER_LEVELS} 层", f"115 nests folders at most {MAX_FOLDER_LEVELS} deep"
-            ),
+            say("name.target.levels", levels=len(names)),
+            hint=say("name.target.levels.hint", most=MAX_FOLDER_LEVELS),
         )
     return "/" + "/".join(names)
 
@@ -100,27 +86,15 @@ def check_folder_id(folder_id: object) -> str:
 
     Raises:
         TargetError: It is something else.
-
-    Example:
-        >>> check_folder_id(2429), check_folder_id("")
-        ('2429', '')
     """
     text = str(folder_id or "")
     if text and not (text.isascii() and text.isdigit()):
-        raise TargetError(
-            f"{folder_id!r} is not a folder's id",
-            hint=both("即 115 文件夹地址中的 cid", "it is the cid in the folder's address on 115"),
-        )
+        raise TargetError(say("name.folder_id", value=repr(folder_id)), hint=say("name.folder_id.hint"))
     return text
 
 
 def folder_names(path: str) -> list[str]:
-    """The names along a path from :func:`check_folder_path`.
-
-    Example:
-        >>> folder_names("/a/b"), folder_names("/")
-        (['a', 'b'], [])
-    """
+    """The names along a path from :func:`check_folder_path`."""
     return [name for name in path.split("/") if name]
 
 
@@ -128,24 +102,16 @@ def _check_folder_name(name: str) -> None:
     bad = next((sign for sign in _FORBIDDEN_IN_FOLDERS if sign in name), "")
     if bad:
         raise TargetError(
-            f"the folder name {name!r} has a {bad}",
-            hint=both('115 的文件夹名不能含 " < >', '115 refuses " < > in folder names'),
+            say("name.folder.forbidden", name=repr(name), sign=bad), hint=say("name.folder.forbidden.hint")
         )
     if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in name):
-        raise FileNameError(
-            f"the folder name {name!r} has a control character", hint=both("请换个名字", "use another name")
-        )
+        raise FileNameError(say("name.folder.control", name=repr(name)), hint=say("name.folder.control.hint"))
     if name in (".", "..") or not name.strip():
-        raise TargetError(
-            f"{name!r} is not a folder name",
-            hint=both("请写出从根目录开始的完整路径", "give the whole path from the drive's root"),
-        )
+        raise TargetError(say("name.folder.none", name=repr(name)), hint=say("name.folder.none.hint"))
     if len(name) > MAX_FOLDER_NAME_CHARACTERS:
         raise TargetError(
-            f"a folder name has {len(name)} characters",
-            hint=both(
-                f"115 最多允许 {MAX_FOLDER_NAME_CHARACTERS} 个字符", f"115 takes at most {MAX_FOLDER_NAME_CHARACTERS}"
-            ),
+            say("name.folder.long", characters=len(name)),
+            hint=say("name.folder.long.hint", most=MAX_FOLDER_NAME_CHARACTERS),
         )
 
 
@@ -153,7 +119,7 @@ def _utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise FileNameError(f"the name {text!r} is not valid Unicode", hint=both("请重命名", "rename it")) from None
+        raise FileNameError(say("name.unicode", name=repr(text)), hint=say("name.unicode.hint")) from None
 
 
 def _split(name: str) -> tuple[str, str]:

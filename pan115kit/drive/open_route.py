@@ -1,67 +1,54 @@
-"""The Open API route: plain JSON with a bearer token (protocol §3, §6.2)."""
+"""The Open API route: plain JSON with a bearer token (protocol.md §3, §6.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from .._base.drive_codes import as_int
 from ..config import Endpoints, UploadConfig
 from ..errors import AccessTokenError, DriveProtocolError, LoginError, TargetError
+from ..i18n import say
 from ..models import OssToken, UploadTicket
-from .auth.saved_tokens import SavedTokens
-from .auth.tokens import OnTokens, TokenKeeper
-from .error_codes import as_int
+from .auth.credentials import Credentials, Route
+from .auth.tokens import TokenKeeper
+from .data import Account, FileClaim, RemoteFile, SignedRange
 from .http_client import ApiClient
-from .interface import Account, FileClaim, RemoteFile, SignedRange
+from .interface import PAGE, TARGET_PREFIX, Drive, Page, check_echo
 from .responses import id_text, one_object, read_ticket, read_token
-from .route import PAGE, TARGET_PREFIX, Page, RouteDrive, check_echo
 from .secret import RedactedDict, Secret
 
 _USER_AGENT = "Mozilla/5.0 pan115kit"
 _NO_ENTRY = (430004, 20018, 20013, 20009, 10014)
 
 
-class OpenDrive(RouteDrive):
+class OpenDrive(Drive):
     """115 with the tokens of an authorised app.
 
     Args:
-        access_token: Lives two hours.  May be empty where there is a refresh token.
-        refresh_token: Renews the access token, once; without it the drive works until the access token ends.
-        on_tokens: Called with every new pair, before it is used: keep it, the old pair is dead.
+        credentials: Their tokens open the account; without a refresh token it works until the access token ends.
         endpoints: Where 115 is; 115 itself if None.
         config: Rate, retries, timeouts.
         api: The HTTP client, for tests.
 
     Raises:
         CredentialsError: No token, or one with characters no token has.
-
-    Example:
-        >>> OpenDrive("access", "refresh")
-        <OpenDrive at https://uplb.115.com>
     """
 
-    route = "open"
+    route = Route.OPEN
 
     def __init__(
         self,
-        access_token: str | None = None,
-        refresh_token: str | None = None,
+        credentials: Credentials,
         *,
-        on_tokens: OnTokens | SavedTokens | None = None,
         endpoints: Endpoints | None = None,
         config: UploadConfig | None = None,
         api: ApiClient | None = None,
     ) -> None:
         config = config or UploadConfig()
         endpoints = endpoints or Endpoints.from_environment()
-        super().__init__(api or ApiClient(config, route="open"), endpoints=endpoints, config=config)
-        self._tokens = TokenKeeper(
-            self._api,
-            f"{endpoints.passport}/open/refreshToken",
-            access_token,
-            refresh_token,
-            on_tokens,
-        )
+        super().__init__(api or ApiClient(config, route=self.route), endpoints=endpoints, config=config)
+        self._tokens = TokenKeeper(self._api, f"{endpoints.passport}/open/refreshToken", credentials)
 
     async def oss_token(self) -> OssToken:
         return await self._api.retrying(self._oss_token)
@@ -76,7 +63,7 @@ class OpenDrive(RouteDrive):
         data = one_object((await self._ask("GET", "/open/user/info")).get("data")) or {}
         user_id = id_text(data.get("user_id"))
         if not user_id:
-            raise LoginError("115 does not say whose tokens these are", hint="authorise the app again")
+            raise LoginError(say("drive.tokens.whose"), hint=say("refusal.refresh_token_ended.hint"))
         return Account(user_id=user_id, space_left=_space_left(data))
 
     # -- upload ------------------------------------------------------------------------------------------------
@@ -95,7 +82,7 @@ class OpenDrive(RouteDrive):
                 "sign_key": signed.sign_key,
                 "sign_val": signed.sign_val.upper(),
             }
-        # An empty file's size is sent, empty texts are not (protocol §3.1).
+        # An empty file's size is sent, empty texts are not (protocol.md §3.1).
         form = {name: value for name, value in form.items() if value != ""}
         return _data(await self._ask("POST", "/open/upload/init", form=form))
 
@@ -126,7 +113,7 @@ class OpenDrive(RouteDrive):
         if entry is None:
             return None
         if str(entry.get("file_category")) == "1":
-            # A file of that name; a folder of the same name may stand beside it (protocol §6.3).
+            # A file of that name; a folder of the same name may stand beside it (protocol.md §6.3).
             return await self._beside(path)
         return id_text(entry.get("file_id")) or None
 
@@ -139,7 +126,7 @@ class OpenDrive(RouteDrive):
         reply = await self._ask("POST", "/open/folder/add", form={"pid": parent_id, "file_name": name})
         folder_id = id_text((one_object(reply.get("data")) or {}).get("file_id"))
         if not folder_id:
-            raise DriveProtocolError("115 made a folder without saying its id", hint="try again")
+            raise DriveProtocolError(say("drive.folder_without_id"), hint=say("drive.try_again"))
         return folder_id
 
     async def _page(self, folder_id: str, offset: int) -> Page:
@@ -163,7 +150,7 @@ class OpenDrive(RouteDrive):
             total=as_int(reply.get("count")) or 0,
         )
 
-    # -- words on the wire -------------------------------------------------------------------------------------
+    # -- what is on the wire ------------------------------------------------------------------------------------
 
     async def _ask(
         self,
@@ -196,7 +183,7 @@ class OpenDrive(RouteDrive):
 def _data(reply: Mapping[str, Any]) -> dict[str, Any]:
     data = one_object(reply.get("data"))
     if data is None:
-        raise DriveProtocolError("115's answer has no data", hint="try again")
+        raise DriveProtocolError(say("drive.no_data"), hint=say("drive.try_again"))
     return data
 
 

@@ -1,4 +1,4 @@
-"""The id inside a pick_code, without asking 115 (protocol §11.4).
+"""The id inside a pick_code, without asking 115 (protocol.md §11.4).
 
 initupload names an instantly uploaded file by its pick_code only; its id is written in there, in base 36 under one of
 five substitutions.
@@ -22,14 +22,7 @@ _LONGEST = 32
 
 
 def file_id_of(pick_code: str) -> str:
-    """The decimal file id a file's pick_code carries, or ``""`` where the text is no file's pick_code.
-
-    Example:
-        >>> file_id_of("e51yswi02p66rzs8w")
-        '3494080219994654680'
-        >>> file_id_of("?")
-        ''
-    """
+    """The decimal file id a file's pick_code carries, or ``""`` where the text is no file's pick_code."""
     table = _TO_PLAIN.get(pick_code[:1])
     middle, suffix = pick_code[1:-_SUFFIX_SIZE], pick_code[-_SUFFIX_SIZE:]
     if table is None or not middle or len(pick_code) > _LONGEST or not set(pick_code) <= set(_BASE36):

@@ -1,4 +1,4 @@
-"""What initupload, upload/init, resume and get_token answer, as data (protocol §2.2-2.5, §3).  Pure."""
+"""What initupload, upload/init, resume and get_token answer, as data (protocol.md §2.2-2.5, §3).  Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ClientOutdatedError, DriveError, DriveProtocolError
+from .._base.drive_codes import INIT_RULES, OUTDATED, Code, as_int, error_for_code
+from ..errors import DriveError, DriveProtocolError
+from ..i18n import say
 from ..models import OssToken, UploadTicket
-from .error_codes import as_int, error_for
-from .interface import FileClaim, Instant, NeedsUpload, SecondCheck
+from .data import FileClaim, Instant, NeedsUpload, SecondCheck
 from .pickcode import file_id_of
 
-#: The inner codes that mean a status, where an answer carries only the code (protocol §3.1).
-_STATUS_BY_CODE = {700: 6, 701: 7, 702: 8}
+#: The inner codes that mean a status, where an answer carries only the code (protocol.md §3.1).
+_STATUS_BY_CODE: dict[int, int] = {Code.RANGE_REFUSED: 6, Code.RANGE_WANTED: 7, Code.RANGE_WRONG: 8}
 _RANGE = re.compile(r"\s*(\d{1,18})[-_](\d{1,18})\s*")
-#: ``sig invalid``: also said when 115's own look-up was too slow, so the init is tried anew (protocol §2.3).
-SIG_INVALID = 400
 
 
 def read_init(reply: Mapping[str, Any], claim: FileClaim) -> Instant | NeedsUpload | SecondCheck:
@@ -35,11 +34,6 @@ def read_init(reply: Mapping[str, Any], claim: FileClaim) -> Instant | NeedsUplo
         ClientOutdatedError: "Please upgrade".
         DriveError: Anything else that is not a yes; 400 is worth another init.
         DriveProtocolError: Fields are missing.
-
-    Example:
-        >>> claim = FileClaim("a.bin", 9, "0" * 40, "0")
-        >>> read_init({"status": 7, "sign_key": "K", "sign_check": "2-5", "pick_code": ""}, claim)
-        SecondCheck(sign_key='K', start=2, end=5, pick_code='')
     """
     code = as_int(reply.get("statuscode")) or as_int(reply.get("code")) or 0
     status = _STATUS_BY_CODE.get(code) or as_int(reply.get("status"))
@@ -54,28 +48,14 @@ def read_init(reply: Mapping[str, Any], claim: FileClaim) -> Instant | NeedsUplo
 
 def _refusal(status: int | None, code: int, message: str) -> DriveError:
     if status in (6, 8):
-        return error_for(702 if status == 8 else 700, message)
-    if status == 4 or code == 403:
-        return ClientOutdatedError(
-            "115 asks for a newer client",
-            hint="set UploadConfig(app_version=...) to a current one",
-            code=code or status,
-            server_message=message,
-        )
-    if code == SIG_INVALID:
-        return DriveError(
-            "115 could not check the file", hint="try again", code=code, server_message=message, retryable=True
-        )
-    if code == 402:
-        return DriveError(
-            "115 refuses the upload's user, size, target or pick_code",
-            hint="check the target folder",
-            code=code,
-            server_message=message,
-        )
+        return error_for_code((Code.RANGE_WRONG if status == 8 else Code.RANGE_REFUSED).value, message)
+    if status == 4:
+        return OUTDATED.error(code or status, message)
+    if rule := INIT_RULES.get(code):
+        return rule.error(code, message)
     if status is None and not code:
-        return DriveProtocolError("115's answer to the upload request has no status", hint="try again")
-    return error_for(code or None, message)
+        return DriveProtocolError(say("drive.init.no_status"), hint=say("drive.try_again"))
+    return error_for_code(code or None, message)
 
 
 def _second_check(reply: Mapping[str, Any], claim: FileClaim) -> SecondCheck:
@@ -83,17 +63,19 @@ def _second_check(reply: Mapping[str, Any], claim: FileClaim) -> SecondCheck:
     found = _RANGE.fullmatch(text)
     key = str(reply.get("sign_key") or "")
     if found is None or not key:
-        raise DriveProtocolError("115 asks for a second check without naming key and range", code=701)
+        raise DriveProtocolError(say("drive.init.no_range"), code=Code.RANGE_WANTED.value)
     start, end = int(found[1]), int(found[2])
     if not start <= end < claim.file_size:
         raise DriveProtocolError(
-            f"115 asks for bytes {start}-{end} of a file of {claim.file_size}", code=701, retryable=False
+            say("drive.init.bad_range", start=start, end=end, size=claim.file_size),
+            code=Code.RANGE_WANTED.value,
+            retryable=False,
         )
     return SecondCheck(key, start, end, pick_code_of(reply))
 
 
 def read_ticket(reply: Mapping[str, Any], *, pick_code: str = "") -> UploadTicket:
-    """Where to send the object; ``callback`` may be an object, ``[]`` or a list of one (protocol §3.1).
+    """Where to send the object; ``callback`` may be an object, ``[]`` or a list of one (protocol.md §3.1).
 
     Raises:
         DriveProtocolError: Bucket, object or callback are missing.
@@ -108,12 +90,12 @@ def read_ticket(reply: Mapping[str, Any], *, pick_code: str = "") -> UploadTicke
     )
     # Without the callback OSS would keep the bytes and 115 would never hear of them.
     if not (ticket.bucket and ticket.object_key and ticket.callback):
-        raise DriveProtocolError("115's answer lacks bucket, object or callback", hint="try again")
+        raise DriveProtocolError(say("drive.init.no_ticket"), hint=say("drive.try_again"))
     return ticket
 
 
 def read_token(reply: Mapping[str, Any], endpoint: str) -> OssToken:
-    """STS keys; ``Expiration`` is UTC whatever the local clock's zone (protocol §2.2).
+    """STS keys; ``Expiration`` is UTC whatever the local clock's zone (protocol.md §2.2).
 
     Raises:
         DriveProtocolError: A field is missing.
@@ -126,7 +108,7 @@ def read_token(reply: Mapping[str, Any], endpoint: str) -> OssToken:
         expires_at=_utc(_text(reply, "Expiration") or _text(reply, "expiration")),
     )
     if not (token.access_key_id and token.access_key_secret and token.security_token):
-        raise DriveProtocolError("115's upload keys are incomplete", hint="try again")
+        raise DriveProtocolError(say("drive.keys.incomplete"), hint=say("drive.try_again"))
     return token
 
 
@@ -135,10 +117,6 @@ def oss_endpoint(text: str) -> str:
 
     Raises:
         DriveProtocolError: It is no http(s) URL.
-
-    Example:
-        >>> oss_endpoint("http://oss-cn-shenzhen.aliyuncs.com"), oss_endpoint("http://127.0.0.1:9000")
-        ('https://oss-cn-shenzhen.aliyuncs.com', 'http://127.0.0.1:9000')
     """
     try:
         parts = urlsplit(text.strip() if "://" in text else f"http://{text.strip()}")
@@ -146,18 +124,13 @@ def oss_endpoint(text: str) -> str:
     except ValueError:
         host = ""
     if not host or parts.scheme not in ("http", "https"):
-        raise DriveProtocolError("115 names no usable OSS endpoint", hint="try again")
+        raise DriveProtocolError(say("drive.keys.no_endpoint"), hint=say("drive.try_again"))
     scheme = "https" if host.endswith(".aliyuncs.com") and parts.port is None else parts.scheme
     return f"{scheme}://{parts.netloc}"
 
 
 def one_object(value: object) -> dict[str, Any] | None:
-    """An object that may have come as a list of one, or as ``[]`` for none.
-
-    Example:
-        >>> one_object([{"a": 1}]), one_object({"a": 1}), one_object([])
-        ({'a': 1}, {'a': 1}, None)
-    """
+    """An object that may have come as a list of one, or as ``[]`` for none."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, dict) and value else None
@@ -175,7 +148,7 @@ def id_text(value: object) -> str:
 
 
 def _file_id(reply: Mapping[str, Any]) -> str:
-    """The cookie route names an instant file by its pick_code only; the id is written in there (protocol §11.4)."""
+    """The cookie route names an instant file by its pick_code only; the id is in there (protocol.md §11.4)."""
     given = id_text(reply.get("file_id")) or id_text(reply.get("fileid"))
     return given or file_id_of(pick_code_of(reply))
 
@@ -189,4 +162,4 @@ def _utc(text: str) -> float:
     try:
         return float(calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
     except ValueError:
-        raise DriveProtocolError("115's upload keys name no end", hint="try again") from None
+        raise DriveProtocolError(say("drive.keys.no_end"), hint=say("drive.try_again")) from None

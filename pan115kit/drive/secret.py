@@ -9,13 +9,7 @@ V = TypeVar("V")
 
 
 class Secret:
-    """A text that is only shown on request.
-
-    Example:
-        >>> token = Secret("abc")
-        >>> token, token.reveal()
-        (<secret>, 'abc')
-    """
+    """A text that is only shown on request."""
 
     __slots__ = ("_text",)
 
@@ -40,12 +34,7 @@ class Secret:
 
 
 class RedactedDict(dict[str, V]):
-    """A dict, e.g. of headers, whose repr tells only its keys.
-
-    Example:
-        >>> RedactedDict({"Cookie": "abc"})
-        <RedactedDict Cookie>
-    """
+    """A dict, e.g. of headers, whose repr shows only its keys."""
 
     def __repr__(self) -> str:
         return f"<RedactedDict {', '.join(self)}>"

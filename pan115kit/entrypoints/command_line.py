@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NoReturn
 
 from .._base.safe_output import print_err
+from ..config import CREDENTIAL_VARIABLES
 from ..i18n import say
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from ..config import UploadConfig
 
     Commands = argparse._SubParsersAction["CommandParser"]
-
-#: Any of them means: the environment says whose account it is.
-CREDENTIAL_VARIABLES = ("PAN115_COOKIE", "PAN115_ACCESS_TOKEN", "PAN115_REFRESH_TOKEN")
 
 
 class ExitCode(IntEnum):

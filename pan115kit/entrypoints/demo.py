@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from .._base.local_paths import local_path
 from .._base.safe_output import SafeStream, print_err, print_out
-from ..config import KIB, MIB
+from ..config import CREDENTIAL_VARIABLES, KIB, MIB
 from ..errors import Pan115Error
 from ..i18n import format_bytes, say
 from ..models import UploadSession
-from .command_line import CREDENTIAL_VARIABLES, ExitCode
+from .command_line import ExitCode
 
 if TYPE_CHECKING:
-    from ..drive.interface import RemoteFile
+    from ..drive import RemoteFile
     from .command_line import Commands
 
 #: Size of the file that the demo makes when none is given.
@@ -199,11 +199,11 @@ def _verify(stage: Stage, path: Path, result: dict[str, Any]) -> None:
 
 async def _stored(stage: Stage, sha1: str, size: int) -> list[RemoteFile]:
     from ..config import Endpoints, UploadConfig
-    from ..drive import make_drive
+    from ..drive import Credentials, make_drive
 
     config = UploadConfig(api_rate=0)
     drive = make_drive(
-        cookie=stage.cookie,
+        Credentials(stage.cookie),
         endpoints=Endpoints.at(stage.endpoint),
         config=config,
         server_public_key=stage.public_key,

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..batch import BatchReport
 from ..client import Pan115Client
+from ..config import CREDENTIAL_VARIABLES
 from ..errors import ConfigError, CredentialsError
 from ..i18n import say
 from ..job import UploadJob
 from ..models import UploadResult
-from .command_line import CREDENTIAL_VARIABLES
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

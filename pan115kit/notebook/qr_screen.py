@@ -11,19 +11,12 @@ from typing import Any
 from .._base import event_loops
 from .._base.environment import in_kernel
 from .._base.safe_output import print_err
-from ..config import Endpoints
-from ..drive.auth.credentials_file import Credentials, CredentialStore
-from ..drive.auth.qr_login import (
-    CookieLogin,
-    DeviceLogin,
-    LoginState,
-    QrLogin,
-    credentials_of,
-    start_cookie_login,
-    start_device_login,
-)
+from ..drive.auth.credentials import Credentials
+from ..drive.auth.credentials_file import CredentialStore
+from ..drive.auth.logins import LOGINS, LoginOptions, login_method
+from ..drive.auth.qr_login import LoginState, QrLogin
 from ..errors import ConfigError, LoginError
-from ..i18n import both
+from ..i18n import say
 
 #: Codes shown one after the other before giving up; each lives some minutes.
 CODES = 3
@@ -32,26 +25,22 @@ PLACES = (None, "file", "keyring")
 
 
 def check_login(route: str, save: str | None) -> None:
-    """Tell a wrong word before a code is shown.
+    """Refuse an unknown word before a code is shown.
 
     Raises:
         ConfigError: ``route`` or ``save`` is not known.
-
-    Example:
-        >>> check_login("cookie", None)
     """
-    if route not in ("cookie", "open"):
-        raise ConfigError(f"route={route!r} is not known", hint="one of 'cookie', 'open'")
+    login_method(route)
     if save not in PLACES:
-        raise ConfigError(f"save={save!r} is not known", hint="one of None, 'file', 'keyring'")
+        raise ConfigError(
+            say("login.save_unknown", save=repr(save)), hint=say("drive.one_of", names="None, 'file', 'keyring'")
+        )
 
 
 async def scan(
-    route: str = "cookie",
+    route: str,
+    options: LoginOptions | None = None,
     *,
-    app: str | None = None,
-    client_id: str | None = None,
-    endpoint: str | None = None,
     kept: CredentialStore | None = None,
 ) -> Credentials:
     """Show a QR code and wait until it is scanned and confirmed on the phone.
@@ -60,10 +49,8 @@ async def scan(
     the notebook; elsewhere it is text on stderr.  ■ or cancelling ends the login.
 
     Args:
-        route: ``cookie``, or ``open`` for Open API tokens.
-        app: Kind of device of the cookie route.
-        client_id: App of the Open API.
-        endpoint: One address for all of 115's hosts.
+        route: One of :data:`~pan115kit.drive.auth.logins.LOGINS`.
+        options: What that login may be given.
         kept: Where the credentials are kept; None keeps them nowhere.
 
     Raises:
@@ -78,22 +65,22 @@ async def scan(
     # on the kit's own loop: ■ is felt at once there, not only when the long poll returns
     faces = event_loops.ui_loop()
     work: asyncio.Future[Credentials] = await event_loops.wait_async(
-        faces.submit(_begin(_follow(route, app, client_id, Endpoints.from_environment(endpoint), screen)))
+        faces.submit(_begin(_follow(route, options or LoginOptions(), screen)))
     )
     future = faces.submit(_outcome(work))
     try:
-        credentials = await event_loops.wait_async(future, interrupted=both("登录已停止", "The login was stopped"))
+        credentials = await event_loops.wait_async(future, interrupted=say("login.stopped"))
         if kept is not None:
             kept.save(credentials)
     except asyncio.CancelledError:
         faces.call(work.cancel)
         concurrent.futures.wait([future], timeout=2)
-        screen.end(both("登录已停止", "The login was stopped"))
+        screen.end(say("login.stopped"))
         raise
     except Exception as error:
         screen.fail(str(error))
         raise
-    screen.end(_told(credentials, kept))
+    screen.end(_end_line(route, kept))
     return credentials
 
 
@@ -106,39 +93,25 @@ async def _outcome(work: asyncio.Future[Credentials]) -> Credentials:
     return await work
 
 
-async def _follow(
-    route: str, app: str | None, client_id: str | None, endpoints: Endpoints, screen: _Screen
-) -> Credentials:
+async def _follow(route: str, options: LoginOptions, screen: _Screen) -> Credentials:
     for _ in range(CODES):
-        async with await _start(route, app, client_id, endpoints) as login:
+        async with await LOGINS[route].start(options) as login:
             async for state in login.states():
                 screen.show(login, state)
             if login.state is LoginState.CONFIRMED:
-                return credentials_of(login)
+                return login.credentials
             if login.state is LoginState.CANCELLED:
-                raise LoginError(LoginState.CANCELLED.label, hint=both("请重新登录", "log in again"))
-    raise LoginError(
-        both("二维码未在有效期内扫描", "no code was scanned in time"), hint=both("请重新登录", "log in again")
-    )
+                raise LoginError(LoginState.CANCELLED.label, hint=say("refusal.login_ended.hint"))
+    raise LoginError(say("login.not_scanned"), hint=say("refusal.login_ended.hint"))
 
 
-async def _start(
-    route: str, app: str | None, client_id: str | None, endpoints: Endpoints
-) -> CookieLogin | DeviceLogin:
-    if route == "open":
-        return await start_device_login(client_id, endpoints=endpoints)
-    if app is None:
-        return await start_cookie_login(endpoints=endpoints)
-    return await start_cookie_login(app, endpoints=endpoints)
-
-
-def _told(credentials: Credentials, kept: CredentialStore | None) -> str:
-    route = "cookie" if credentials.cookie else "Open API"
-    told = both(f"✅ 登录成功（{route}）", f"✅ Logged in ({route})")
+def _end_line(route: str, kept: CredentialStore | None) -> str:
+    method = LOGINS[route].label
     if kept is None:
-        return told + both("，凭证只在内存中", "; the credentials are in memory only")
-    again = f"Pan115Client.from_saved({'keyring=True' if kept.uses_keyring else ''})"
-    return told + both(f"，凭证已保存，下次用 {again}", f"; kept: next time {again}")
+        return say("login.done.in_memory", method=method)
+    profile = "" if kept.is_default else repr(kept.profile)
+    arguments = ", ".join(filter(None, (profile, "keyring=True" if kept.uses_keyring else "")))
+    return say("login.done.kept", method=method, call=f"Pan115Client.from_saved({arguments})")
 
 
 class _Screen:
@@ -174,7 +147,7 @@ class _NotebookScreen(_Screen):
         from IPython.display import display
 
         # made by the cell that asked; later updates find it by its id from any thread
-        self._handle: Any = display(self._bundle(both("正在获取二维码…", "Asking for a QR code…"), ""), **_RAW)
+        self._handle: Any = display(self._bundle(say("login.asking"), ""), **_RAW)
 
     def show(self, login: QrLogin, state: LoginState) -> None:
         svg = login.qr_svg.replace("<svg ", '<svg style="width:100%;height:auto;display:block" ', 1)
@@ -197,4 +170,4 @@ _RAW: dict[str, Any] = {"raw": True, "display_id": True}
 
 
 def _how() -> str:
-    return both("请用 115 手机客户端扫码", "Scan it with the 115 app")
+    return say("login.scan_it")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..config import MAX_PART_SIZE, MAX_PARTS
-from ..drive.interface import Account, FileClaim, Instant, NeedsUpload
+from ..drive.data import Account, FileClaim, Instant, NeedsUpload
 from ..drive.names import shorten_file_name
 from ..errors import (
     DriveError,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..drive.interface import Drive, RemoteFile
+from ..drive.data import RemoteFile
+from ..drive.interface import Drive
 from ..errors import VerificationError
 from ..i18n import say
 from ..models import UploadTicket

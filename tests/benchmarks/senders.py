@@ -15,9 +15,10 @@ from pathlib import Path
 def ours(port: int, path: Path) -> Callable[[], None]:
     """The whole engine (queue, store, hash, parts) over a drive that always wants the bytes."""
     from pan115kit import UploadConfig
-    from pan115kit.drive.interface import (
+    from pan115kit.drive import (
         Account,
-        Drive,
+        CookieDrive,
+        Credentials,
         FileClaim,
         Instant,
         NeedsUpload,
@@ -33,9 +34,7 @@ def ours(port: int, path: Path) -> Callable[[], None]:
 
     ticket = UploadTicket("bucket", "key", '{"callbackUrl":"http://127.0.0.1/"}', "{}", "p")
 
-    class WantsAll(Drive):
-        route = "benchmark"
-
+    class WantsAll(CookieDrive):
         async def account(self) -> Account:
             return Account("1")
 
@@ -65,7 +64,12 @@ def ours(port: int, path: Path) -> Callable[[], None]:
 
     folder = tempfile.TemporaryDirectory()
     store = Store(folder.name)
-    engine = Engine(WantsAll(), store, ProgressTracker(), UploadConfig(multipart_threshold=1))
+    engine = Engine(
+        WantsAll(Credentials("UID=1_A1_2; CID=ab; SEID=cd")),
+        store,
+        ProgressTracker(),
+        UploadConfig(multipart_threshold=1),
+    )
 
     def send() -> None:
         result = UploadJob(engine.queue, engine.queue.submit(path, "/x")).wait()

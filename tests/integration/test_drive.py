@@ -23,8 +23,8 @@ from drive_sandbox_support import (
 )
 
 from pan115kit.config import Endpoints
-from pan115kit.drive import CookieDrive, Drive, Instant, NeedsUpload
-from pan115kit.drive.interface import SecondCheck
+from pan115kit.drive import CookieDrive, Credentials, Drive, Instant, NeedsUpload
+from pan115kit.drive.data import SecondCheck
 from pan115kit.errors import (
     AccountBlockedError,
     ClientOutdatedError,
@@ -165,7 +165,7 @@ def test_an_old_version_is_renewed_or_told(sandbox: Sandbox) -> None:
 
 def test_a_sandbox_that_cannot_decrypt_names_the_key_it_wants(sandbox: Sandbox) -> None:
     """It says 'please upgrade' as 115 would; the app version is not what is wrong here."""
-    drive = CookieDrive(sandbox.cookie, endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG)
+    drive = CookieDrive(Credentials(sandbox.cookie), endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG)
     with pytest.raises(ClientOutdatedError, match="PAN115_ECDH_PUBLIC_KEY"):
         run(drive, init(SMALL))
 

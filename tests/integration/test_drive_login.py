@@ -19,8 +19,10 @@ from drive_sandbox_support import (
 )
 
 from pan115kit.config import Endpoints
-from pan115kit.drive import CookieDrive, Drive, NeedsUpload, make_drive
-from pan115kit.drive.auth.qr_login import LoginState, QrLogin, start_cookie_login, start_device_login
+from pan115kit.drive import CookieDrive, Credentials, Drive, NeedsUpload, make_drive
+from pan115kit.drive.auth.cookie_login import start_cookie_login
+from pan115kit.drive.auth.device_login import start_device_login
+from pan115kit.drive.auth.qr_login import LoginState, QrLogin
 from pan115kit.errors import LoginError
 from pan115kit.sandbox import Sandbox
 
@@ -99,20 +101,22 @@ def test_a_cookie_by_qr_code_uploads(sandbox: Sandbox) -> None:
     cookie = asyncio.run(story())
     assert cookie != sandbox.cookie
     key = bytes.fromhex(sandbox.ecdh_public_key)
-    drive = CookieDrive(cookie, endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG, server_public_key=key)
+    drive = CookieDrive(
+        Credentials(cookie), endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG, server_public_key=key
+    )
     assert isinstance(run(drive, init(SMALL)), NeedsUpload)
 
 
 def test_tokens_by_qr_code_upload(sandbox: Sandbox) -> None:
     """PKCE is really checked there."""
 
-    async def story() -> dict[str, str]:
+    async def story() -> Credentials:
         login = await start_device_login("100195125", endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG)
         assert (await follow(login, sandbox))[-1] is LoginState.CONFIRMED
-        return {"access_token": login.access_token, "refresh_token": login.refresh_token}
+        return login.credentials
 
     pair = asyncio.run(story())
-    drive = make_drive(**pair, endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG)  # type: ignore[arg-type]
+    drive = make_drive(pair, endpoints=Endpoints.at(sandbox.endpoint), config=CONFIG)
     assert isinstance(run(drive, init(SMALL)), NeedsUpload)
 
 

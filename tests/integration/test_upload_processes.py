@@ -9,7 +9,8 @@ import subprocess
 from script_support import finish, start
 from upload_support import PART, Stage
 
-from pan115kit.drive.auth.credentials_file import Credentials, CredentialStore
+from pan115kit.drive.auth.credentials import Credentials
+from pan115kit.drive.auth.credentials_file import CredentialStore
 
 #: Eight uploaders of the same file to the same place at the same moment; each says how it went.
 EIGHT = """

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from pan115kit.config import Endpoints, UploadConfig
-from pan115kit.drive import Drive, FileClaim, Instant, NeedsUpload, make_drive
+from pan115kit.drive import Credentials, Drive, FileClaim, Instant, NeedsUpload, make_drive
 from pan115kit.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -33,12 +33,14 @@ def route_fixture(request: pytest.FixtureRequest) -> str:
 
 def drive_at(sandbox: Sandbox, route: str, **options: Any) -> Drive:
     options.setdefault("config", CONFIG)
-    keys: dict[str, Any] = (
-        {"cookie": sandbox.cookie, "server_public_key": bytes.fromhex(sandbox.ecdh_public_key)}
+    options.setdefault("server_public_key", bytes.fromhex(sandbox.ecdh_public_key))
+    on_tokens = options.pop("on_tokens", None)
+    credentials = (
+        Credentials(sandbox.cookie)
         if route == "cookie"
-        else {"access_token": sandbox.access_token, "refresh_token": sandbox.refresh_token}
+        else Credentials(access_token=sandbox.access_token, refresh_token=sandbox.refresh_token, on_tokens=on_tokens)
     )
-    return make_drive(endpoints=Endpoints.at(sandbox.endpoint), **keys, **options)
+    return make_drive(credentials, endpoints=Endpoints.at(sandbox.endpoint), **options)
 
 
 def run(drive: Drive, story: Callable[[Drive], Awaitable[T]]) -> T:

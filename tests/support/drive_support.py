@@ -11,11 +11,13 @@ from urllib.parse import parse_qs
 import httpx
 
 from pan115kit.config import Endpoints, UploadConfig
+from pan115kit.drive.auth.credentials import Credentials, OnTokens, Route
+from pan115kit.drive.auth.saved_tokens import SavedTokens
 from pan115kit.drive.cipher import ServerCipher
 from pan115kit.drive.cookie_route import CookieDrive
-from pan115kit.drive.error_codes import Route
+from pan115kit.drive.data import FileClaim
 from pan115kit.drive.http_client import ApiClient, Timing
-from pan115kit.drive.interface import Drive, FileClaim
+from pan115kit.drive.interface import Drive
 from pan115kit.drive.open_route import OpenDrive
 from pan115kit.models import UploadTicket
 
@@ -61,7 +63,7 @@ class Scripted115:
     def on(self, path: str, replies: Reply | list[Reply]) -> None:
         self.routes[path] = replies if isinstance(replies, list) else [replies]
 
-    def api(self, route: Route = "cookie", config: UploadConfig = CONFIG) -> ApiClient:
+    def api(self, route: Route = Route.COOKIE, config: UploadConfig = CONFIG) -> ApiClient:
         transport = httpx.MockTransport(self.answer)
         return ApiClient(config, route=route, transport=transport, timing=self.time.timing)
 
@@ -133,7 +135,11 @@ def cookie_drive(server: Scripted115, **options: Any) -> CookieDrive:
     server.routes.setdefault("/app/uploadinfo", [UPLOAD_INFO])
     config = options.pop("config", CONFIG)
     return CookieDrive(
-        COOKIE, endpoints=ENDPOINTS, config=config, server_public_key=SERVER.public_key, api=server.api(config=config)
+        Credentials(COOKIE),
+        endpoints=ENDPOINTS,
+        config=config,
+        server_public_key=SERVER.public_key,
+        api=server.api(config=config),
     )
 
 
@@ -166,5 +172,17 @@ def bearer(good: str, reply: Any) -> Callable[[httpx.Request], Any]:
     return lambda request: reply if request.headers["authorization"] == f"Bearer {good}" else ACCESS_EXPIRED
 
 
-def open_drive(server: Scripted115, refresh: str | None = "refresh-1", **options: Any) -> OpenDrive:
-    return OpenDrive("access-1", refresh, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"), **options)
+def tokens(
+    access: str, refresh: str | None = None, on_tokens: OnTokens | SavedTokens | None = None, expires_at: float = 0.0
+) -> Credentials:
+    return Credentials(access_token=access, refresh_token=refresh or "", on_tokens=on_tokens, expires_at=expires_at)
+
+
+def open_drive(
+    server: Scripted115,
+    refresh: str | None = "refresh-1",
+    on_tokens: OnTokens | SavedTokens | None = None,
+    expires_at: float = 0.0,
+) -> OpenDrive:
+    credentials = tokens("access-1", refresh, on_tokens, expires_at)
+    return OpenDrive(credentials, endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))

@@ -1,80 +1,104 @@
-"""Keeping credentials, only when asked: a file only the user can read, or the system's keyring."""
+"""Keeping credentials, only when asked: a file only the user can read, or the system's keyring.
+
+Each profile is one login: ``credentials.json`` is the default one's, ``credentials-work.json`` that of ``work``.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from ...config import state_directory
+from ...config import CREDENTIAL_VARIABLES, state_directory
 from ...errors import ConfigError, CredentialsError, StoreError
+from ...i18n import say
+from .credentials import Credentials
 
 FILE_NAME = "credentials.json"
+DEFAULT_PROFILE = "default"
+#: Which saved login is meant where no argument says it.
+PROFILE_VARIABLE = CREDENTIAL_VARIABLES[-1]
 _SERVICE = "pan115kit"
-_NUMBERS: dict[str, type] = {"renewals": int, "expires_at": float}
+#: What is kept of :class:`Credentials`.
+_KEPT: dict[str, type] = {
+    "cookie": str,
+    "access_token": str,
+    "refresh_token": str,
+    "login": str,
+    "renewals": int,
+    "expires_at": float,
+}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
-    """A cookie, or the tokens of the Open API.  Its repr tells only which.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How one profile's files are called in the state directory."""
 
-    Attributes:
-        login: Tells one login from the next; a renewed pair of tokens belongs to the same login.
-        renewals: How often the pair of this login was renewed.
-        expires_at: When the access token ends, in seconds since the epoch; 0 if 115 did not say.
+    profile: str
 
-    Example:
-        >>> Credentials(cookie="UID=1_A1_2; CID=ab; SEID=cd")
-        <Credentials: cookie>
+    @property
+    def credentials(self) -> str:
+        return FILE_NAME if self.profile == DEFAULT_PROFILE else f"credentials-{self.profile}.json"
+
+    @property
+    def lock(self) -> str:
+        return "renewing.lock" if self.profile == DEFAULT_PROFILE else f"renewing-{self.profile}.lock"
+
+
+def profile_name(given: str | None = None) -> str:
+    """The profile meant: ``given``, else ``PAN115_PROFILE``, else ``default``.
+
+    Raises:
+        ConfigError: It cannot be part of a file's name on every system: letters, digits, ``-``, ``_``, at most 64.
     """
-
-    cookie: str = ""
-    access_token: str = ""
-    refresh_token: str = ""
-    login: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
-    renewals: int = 0
-    expires_at: float = 0.0
-
-    def __repr__(self) -> str:
-        kinds = [name for name in ("cookie", "access_token", "refresh_token") if getattr(self, name)]
-        return f"<Credentials: {', '.join(kinds) or 'none'}>"
+    name = given if given is not None else os.environ.get(PROFILE_VARIABLE, "").strip() or DEFAULT_PROFILE
+    if not (isinstance(name, str) and re.fullmatch(r"[\w-]{1,64}", name)):
+        raise ConfigError(say("drive.profile.name", name=repr(name)), hint=say("drive.profile.name.hint"))
+    return name
 
 
 class CredentialStore:
-    """One set of credentials, written whole or not at all.
+    """One login's credentials, written whole or not at all.
 
     Args:
         directory: Where the file lies; the state directory if None.
         keyring: Use the system's keyring (``pip install pan115kit[keyring]``) instead of a file.
+        profile: Which login; ``PAN115_PROFILE``, else ``default``, if None.
 
     Raises:
-        ConfigError: The keyring is wanted, but not installed, or the system has none.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as directory:
-        ...     store = CredentialStore(directory)
-        ...     store.save(Credentials(access_token="a", refresh_token="r"))
-        ...     store.load()
-        <Credentials: access_token, refresh_token>
+        ConfigError: The keyring is wanted, but not installed, or the system has none; or no name for a profile.
     """
 
-    def __init__(self, directory: str | os.PathLike[str] | None = None, *, keyring: bool = False) -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        keyring: bool = False,
+        profile: str | None = None,
+    ) -> None:
         self._directory = state_directory(directory)
-        # one entry per state directory
-        self._keyring = _Keyring(str(self._directory)) if keyring else None
+        self._place = _Place(profile_name(profile))
+        # one entry per state directory and profile
+        entry = str(self._directory if self.is_default else self.path)
+        self._keyring = _Keyring(entry) if keyring else None
 
     def __repr__(self) -> str:
         return f"<CredentialStore in {'the keyring' if self._keyring else self.path}>"
 
     @property
-    def directory(self) -> Path:
-        """The state directory they belong to."""
-        return self._directory
+    def profile(self) -> str:
+        """Which login is kept here."""
+        return self._place.profile
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the one that is used where no profile is named."""
+        return self.profile == DEFAULT_PROFILE
 
     @property
     def uses_keyring(self) -> bool:
@@ -84,7 +108,12 @@ class CredentialStore:
     @property
     def path(self) -> Path:
         """The file (unless the keyring is used)."""
-        return self._directory / FILE_NAME
+        return self._directory / self._place.credentials
+
+    @property
+    def lock_path(self) -> Path:
+        """What is locked while one process renews the tokens."""
+        return self._directory / self._place.lock
 
     def load(self) -> Credentials | None:
         """What was saved, or None.
@@ -99,10 +128,9 @@ class CredentialStore:
             return None
         try:
             values = json.loads(text)
-            known = {part.name: _NUMBERS.get(part.name, str) for part in fields(Credentials)}
-            return Credentials(**{name: known[name](value) for name, value in values.items() if name in known})
+            return Credentials(**{name: _KEPT[name](value) for name, value in values.items() if name in _KEPT})
         except (ValueError, TypeError, AttributeError):
-            raise CredentialsError("the saved credentials are damaged", hint="log in again") from None
+            raise CredentialsError(say("drive.saved.damaged"), hint=say("refusal.login_ended.hint")) from None
 
     def save(self, credentials: Credentials) -> None:
         """Keep these instead of what was kept.
@@ -111,7 +139,7 @@ class CredentialStore:
             StoreError: The file cannot be written.
             CredentialsError: The keyring cannot be.
         """
-        text = json.dumps(asdict(credentials))
+        text = json.dumps({name: getattr(credentials, name) for name in _KEPT})
         if self._keyring:
             self._keyring.write(text)
         else:
@@ -132,10 +160,12 @@ class CredentialStore:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError):
-            raise CredentialsError(f"{self.path} cannot be read", hint="log in again") from None
+            raise CredentialsError(
+                say("drive.saved.unreadable", path=self.path), hint=say("refusal.login_ended.hint")
+            ) from None
 
     def _write(self, text: str) -> None:
-        draft = self._directory / f".{FILE_NAME}.{secrets.token_hex(4)}"
+        draft = self._directory / f".{self.path.name}.{secrets.token_hex(4)}"
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
@@ -150,14 +180,15 @@ class CredentialStore:
                 draft.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
-                f"{self.path} cannot be written ({error.strerror})", hint="look at the state directory"
+                say("drive.saved.unwritable", path=self.path, reason=error.strerror or type(error).__name__),
+                hint=say("drive.saved.unwritable.hint"),
             ) from None
 
 
 class _Keyring:
     """One entry of the system's keyring.
 
-    Whether there is a keyring to use is told when this is made, not after a QR code was scanned.
+    Whether there is a keyring to use is found out when this is made, not after a QR code was scanned.
     """
 
     def __init__(self, account: str) -> None:
@@ -166,39 +197,38 @@ class _Keyring:
             from keyring.backends import null
             from keyring.errors import NoKeyringError
         except ImportError:
-            raise ConfigError("the keyring is not installed", hint="pip install 'pan115kit[keyring]'") from None
+            raise ConfigError(say("drive.keyring.missing"), hint=say("drive.keyring.missing.hint")) from None
         self._keyring, self._account, self._none = keyring, account, NoKeyringError
-        with self._told():
+        with self._errors_as_ours():
             if isinstance(keyring.get_keyring(), null.Keyring):
                 raise NoKeyringError
         self.read()
 
     def read(self) -> str | None:
         """What is kept, or None."""
-        with self._told():
+        with self._errors_as_ours():
             text: str | None = self._keyring.get_password(_SERVICE, self._account)
         return text
 
     def write(self, text: str) -> None:
         """Keep this instead."""
-        with self._told():
+        with self._errors_as_ours():
             self._keyring.set_password(_SERVICE, self._account, text)
 
     def delete(self) -> None:
         """Keep nothing."""
         if self.read() is not None:
-            with self._told():
+            with self._errors_as_ours():
                 self._keyring.delete_password(_SERVICE, self._account)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_as_ours(self) -> Iterator[None]:
         """One line of ours for whatever goes wrong: each backend has errors of its own."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001  (told, not swallowed)
+        except Exception as error:  # noqa: BLE001 - raised again as ours
             if isinstance(error, self._none):
-                told = "this system has no keyring"
+                message = say("drive.keyring.none")
             else:
-                told = f"the system's keyring cannot be used: {error or type(error).__name__}"
-            hint = "keep the credentials in a file: save='file', --save file"
-            raise CredentialsError(told, hint=hint) from None
+                message = say("drive.keyring.failed", error=str(error) or type(error).__name__)
+            raise CredentialsError(message, hint=say("drive.keyring.hint")) from None

@@ -17,10 +17,6 @@ def qr_text(data: str, *, dark_background: bool = True) -> str:
     Args:
         data: What a scanner reads.
         dark_background: Whether the terminal writes light on dark.
-
-    Example:
-        >>> "█" in qr_text("https://115.com")
-        True
     """
     code = _code(data, border=_TERMINAL_BORDER)
     text = io.StringIO()
@@ -29,12 +25,7 @@ def qr_text(data: str, *, dark_background: bool = True) -> str:
 
 
 def qr_svg(data: str) -> str:
-    """A QR code as one SVG element, for a notebook or a page.
-
-    Example:
-        >>> qr_svg("https://115.com").startswith("<svg")
-        True
-    """
+    """A QR code as one SVG element, for a notebook or a page."""
     image = _code(data, border=4).make_image(image_factory=SvgPathImage)
     return str(image.to_string(encoding="unicode"))
 

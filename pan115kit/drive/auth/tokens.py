@@ -1,21 +1,18 @@
-"""The Open API's pair of tokens: renewed once for all who wait, saved before it is used (protocol §1.2)."""
+"""The Open API's pair of tokens: renewed once for all who wait, saved before it is used (protocol.md §1.2)."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ..._base.drive_codes import Code, as_int
 from ...errors import AccessTokenError, CredentialsError, DriveProtocolError, LoginError, Pan115Error
-from ..error_codes import as_int
+from ...i18n import say
 from ..http_client import ApiClient
 from ..secret import RedactedDict, Secret, TokenPair
-from .credentials_file import Credentials
+from .credentials import Credentials
 from .saved_tokens import SavedTokens
-
-#: Called with the new access and refresh token, before either is used; may be sync or async.
-OnTokens = Callable[[str, str], Awaitable[None] | None]
 
 #: Renewed this many seconds before its end, where the end is known.
 EARLY = 60.0
@@ -30,33 +27,25 @@ class TokenKeeper:
     Args:
         api: The account's client.
         url: ``…/open/refreshToken``.
-        access_token: The present access token.
-        refresh_token: Its refresh token; without one the access token's end is final.
-        on_tokens: Keeps a new pair; with :class:`SavedTokens` other processes may renew the same pair.
-
-    Example:
-        >>> from pan115kit.config import UploadConfig
-        >>> TokenKeeper(ApiClient(UploadConfig()), "https://x/open/refreshToken", "access", "refresh")
-        <TokenKeeper, renewable>
+        credentials: The present pair and who keeps a new one.  Without a refresh token the access token's end is
+            final; with :class:`SavedTokens` other processes may renew the same pair.
     """
 
     def __init__(
         self,
         api: ApiClient,
         url: str,
-        access_token: str | None,
-        refresh_token: str | None = None,
-        on_tokens: OnTokens | SavedTokens | None = None,
+        credentials: Credentials,
     ) -> None:
-        if not access_token and not refresh_token:
-            raise CredentialsError("the Open API needs access_token or refresh_token")
+        if not credentials.access_token and not credentials.refresh_token:
+            raise CredentialsError(say("drive.tokens.none"))
         self._pair = TokenPair(
-            _checked(access_token or "", "access_token"), _checked(refresh_token or "", "refresh_token")
+            _checked(credentials.access_token, "access_token"), _checked(credentials.refresh_token, "refresh_token")
         )
         self._api = api
         self._url = url
-        self._on_tokens = on_tokens
-        self._expires_at = on_tokens.expires_at if isinstance(on_tokens, SavedTokens) else None
+        self._on_tokens = credentials.on_tokens
+        self._expires_at = credentials.expires_at or None
         self._renewal: asyncio.Task[None] | None = None
         self._final: LoginError | None = None
         api.hide(self._pair.access.reveal(), self._pair.refresh.reveal())
@@ -71,7 +60,7 @@ class TokenKeeper:
             LoginError: The pair is dead.
         """
         if self._final is not None:
-            raise _again(self._final)
+            raise _copy_of(self._final)
         if not self._pair.access or (self._ends() and self._pair.refresh):
             return await self.renew(self._pair.access)
         return self._pair.access
@@ -87,12 +76,14 @@ class TokenKeeper:
             RateLimitedError: Renewed too often (40140117); the pair is kept.
         """
         if self._final is not None:
-            raise _again(self._final)
+            raise _copy_of(self._final)
         if self._pair.access != used:
             return self._pair.access
         if not self._pair.refresh:
             raise LoginError(
-                "the access token has run out", hint="pass refresh_token too, or log in again", code=40140125
+                say("refusal.access_token_expired"),
+                hint=say("drive.tokens.not_renewable"),
+                code=Code.ACCESS_TOKEN_EXPIRED.value,
             )
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._renew(), name="pan115kit-renew-token")
@@ -128,15 +119,17 @@ class TokenKeeper:
     async def _ask(self) -> None:
         form: RedactedDict[str | int] = RedactedDict(refresh_token=self._pair.refresh.reveal())
         try:
-            # route="open" reads 99 as an expired access token.
+            # the Open route reads 99 as an expired access token
             pair = read_pair((await self._api.once("POST", self._url, form=form)).get("data"))
         except AccessTokenError as error:
             # For this call there is nothing left to renew with.
-            self._final = LoginError("115 does not renew the login", hint="authorise the app again", code=error.code)
-            raise _again(self._final) from None
+            self._final = LoginError(
+                say("drive.tokens.refused"), hint=say("refusal.refresh_token_ended.hint"), code=error.code
+            )
+            raise _copy_of(self._final) from None
         except LoginError as error:
             self._final = error
-            raise _again(error) from None
+            raise _copy_of(error) from None
         self._api.hide(pair.access.reveal(), pair.refresh.reveal())
         expires_at = None if pair.lifetime is None else self._api.timing.wall() + pair.lifetime
         try:
@@ -160,8 +153,8 @@ class TokenKeeper:
         except Exception as error:  # noqa: BLE001 - a user's callback may raise anything
             # It may also quote the tokens it was given, so it is not chained.
             raise LoginError(
-                f"on_tokens could not keep the new tokens ({type(error).__name__})",
-                hint="they live in this process only; make on_tokens work, or log in again next time",
+                say("drive.tokens.not_kept", kind=type(error).__name__),
+                hint=say("drive.tokens.not_kept.hint"),
             ) from None
 
 
@@ -170,14 +163,10 @@ def read_pair(data: Any) -> TokenPair:
 
     Raises:
         DriveProtocolError: A token is missing.
-
-    Example:
-        >>> read_pair({"access_token": "a", "refresh_token": "r", "expires_in": 7200})
-        TokenPair(access=<secret>, refresh=<secret>, lifetime=7200.0)
     """
     pair = RedactedDict(data) if isinstance(data, dict) else RedactedDict()
     if not all(isinstance(pair.get(name), str) and pair[name] for name in ("access_token", "refresh_token")):
-        raise DriveProtocolError("115's answer lacks the tokens", hint="log in again", retryable=False)
+        raise DriveProtocolError(say("drive.tokens.missing"), hint=say("refusal.login_ended.hint"), retryable=False)
     seconds = as_int(pair.get("expires_in"))
     lifetime = float(seconds) if seconds and seconds > 0 else None
     return TokenPair(Secret(pair["access_token"]), Secret(pair["refresh_token"]), lifetime)
@@ -191,11 +180,11 @@ def _checked(token: str, name: str) -> Secret:
     """
     clean = token.strip()
     if token and not (clean and clean.isascii() and clean.isprintable() and " " not in clean):
-        raise CredentialsError(f"{name} is blank or has characters no token has", hint="copy it again")
+        raise CredentialsError(say("drive.tokens.characters", name=name), hint=say("drive.copy_again"))
     return Secret(clean)
 
 
-def _again(error: LoginError) -> LoginError:
+def _copy_of(error: LoginError) -> LoginError:
     return LoginError(
         error.message, hint=error.hint, code=error.code, server_message=error.server_message, retryable=False
     )

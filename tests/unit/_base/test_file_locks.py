@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pan115kit._base.file_locks import opening_lock, try_lock, unlock
-from pan115kit.drive.auth.credentials_file import Credentials, CredentialStore
+from pan115kit.drive.auth.credentials import Credentials
+from pan115kit.drive.auth.credentials_file import CredentialStore
 from pan115kit.drive.auth.saved_tokens import SavedTokens
 from pan115kit.errors import StoreError
 

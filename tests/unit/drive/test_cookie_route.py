@@ -29,9 +29,11 @@ from drive_support import (
     run,
 )
 
+from pan115kit.drive.auth.cookie import parse_cookie
+from pan115kit.drive.auth.credentials import Credentials
 from pan115kit.drive.cipher import decode_k_ec, make_signature, make_token
-from pan115kit.drive.cookie_route import CookieDrive, newest_version, parse_cookie
-from pan115kit.drive.interface import Account, FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
+from pan115kit.drive.cookie_route import CookieDrive, newest_version
+from pan115kit.drive.data import Account, FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
 from pan115kit.errors import (
     AccountBlockedError,
     ClientOutdatedError,
@@ -92,7 +94,7 @@ def test_pasted_cookies_are_read(text: str) -> None:
 def test_a_broken_cookie_is_told_by_name_never_by_value(text: str, told: str) -> None:
     """Notebooks with error messages are shared."""
     with pytest.raises(CredentialsError, match=told) as caught:
-        CookieDrive(text)
+        CookieDrive(Credentials(text))
     assert "hu" not in str(caught.value)
 
 

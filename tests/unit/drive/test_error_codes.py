@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pan115kit._base.drive_codes import FIREWALL, INIT_RULES, RULES, TOO_OFTEN, UNKNOWN, WORDS
+from pan115kit.drive.auth.credentials import Route
 from pan115kit.drive.error_codes import (
     check_reply,
     error_for,
@@ -29,6 +31,7 @@ from pan115kit.errors import (
     TargetError,
     VerificationError,
 )
+from pan115kit.i18n import catalogue, has_text
 
 # (code, error class, does a retry help)
 TABLE: list[tuple[int, type[DriveError], bool]] = [
@@ -103,10 +106,19 @@ def test_every_code_of_the_tables(code: int, kind: type[DriveError], retryable: 
         assert str(code) in str(error)
 
 
+def test_every_rule_has_its_words() -> None:
+    """A code whose text is missing would be a KeyError in place of 115's refusal."""
+    rules = [*RULES.values(), *INIT_RULES.values(), *(rule for _, rule in WORDS), UNKNOWN, FIREWALL, TOO_OFTEN]
+    used = {rule.key for rule in rules}
+    assert sorted(key for key in used if not has_text(f"refusal.{key}")) == []
+    written = {key.split(".")[1] for key in catalogue("en") if key.startswith("refusal.")}
+    assert written - used == set()
+
+
 def test_code_99_is_only_an_expired_token_in_the_open_api() -> None:
     """Otherwise a two-hour-old token would end an overnight upload."""
-    assert type(error_for(99, route="open")) is AccessTokenError
-    assert type(error_for(99, route="cookie")) is LoginError
+    assert type(error_for(99, route=Route.OPEN)) is AccessTokenError
+    assert type(error_for(99, route=Route.COOKIE)) is LoginError
 
 
 @pytest.mark.parametrize(
@@ -181,7 +193,7 @@ def test_a_good_answer_is_no_error(body: bytes) -> None:
 
 def test_http_401_of_the_open_api_is_an_expired_token() -> None:
     """So the token is renewed instead of the call repeated."""
-    assert type(error_for_http(401, {}, b"", now=0, route="open")) is AccessTokenError
+    assert type(error_for_http(401, {}, b"", now=0, route=Route.OPEN)) is AccessTokenError
 
 
 @pytest.mark.parametrize(

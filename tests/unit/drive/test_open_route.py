@@ -21,8 +21,8 @@ from drive_support import (
 from drive_support import OPEN_CLAIM as CLAIM
 from drive_support import OPEN_NEEDED as NEEDED
 
-from pan115kit.drive import make_drive
-from pan115kit.drive.interface import FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
+from pan115kit.drive import Credentials, make_drive
+from pan115kit.drive.data import FileClaim, Instant, NeedsUpload, SecondCheck, SignedRange
 from pan115kit.drive.open_route import OpenDrive
 from pan115kit.errors import (
     AccountBlockedError,
@@ -278,11 +278,11 @@ def test_an_account_nobody_owns_is_a_login_error() -> None:
 
 
 def test_one_kind_of_credentials_is_needed() -> None:
-    """None or two at once is told, not guessed."""
+    """None or two at once is refused, not guessed."""
     cookie = "UID=1_A1_2; CID=ab; SEID=cd"
-    assert make_drive(cookie=cookie).route == "cookie"
-    assert make_drive(access_token="a").route == "open"
-    assert make_drive(refresh_token="r").route == "open"
+    assert make_drive(Credentials(cookie)).route == "cookie"
+    assert make_drive(Credentials(access_token="a")).route == "open"
+    assert make_drive(Credentials(refresh_token="r")).route == "open"
     for wrong in (
         {},
         {"cookie": cookie, "access_token": "a"},
@@ -290,12 +290,12 @@ def test_one_kind_of_credentials_is_needed() -> None:
         {"cookie": ""},
     ):
         with pytest.raises(CredentialsError):
-            make_drive(**wrong)  # type: ignore[arg-type]
+            make_drive(Credentials(**wrong))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("token", [" ", "a b", "a\nb", "令牌"])
 def test_a_token_no_header_can_carry_is_told_without_showing_it(token: str) -> None:
     """Instead of a UnicodeEncodeError inside httpx."""
     with pytest.raises(CredentialsError) as caught:
-        OpenDrive(token)
+        OpenDrive(Credentials(access_token=token))
     assert token not in str(caught.value).replace("access_token is empty or has", "") or token == " "

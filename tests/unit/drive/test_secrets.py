@@ -9,11 +9,25 @@ from typing import Any
 
 import httpx
 import pytest
-from drive_support import CONFIG, COOKIE, ENDPOINTS, SERVER, UPLOAD_INFO, USER_KEY, Scripted115, encrypted, html
+from drive_support import (
+    CONFIG,
+    COOKIE,
+    ENDPOINTS,
+    SERVER,
+    UPLOAD_INFO,
+    USER_KEY,
+    Scripted115,
+    encrypted,
+    html,
+    tokens,
+)
 
-from pan115kit.drive.auth.qr_login import start_cookie_login, start_device_login
-from pan115kit.drive.cookie_route import CookieDrive, parse_cookie
-from pan115kit.drive.interface import FileClaim
+from pan115kit.drive.auth.cookie import parse_cookie
+from pan115kit.drive.auth.cookie_login import start_cookie_login
+from pan115kit.drive.auth.credentials import Credentials, Route
+from pan115kit.drive.auth.device_login import start_device_login
+from pan115kit.drive.cookie_route import CookieDrive
+from pan115kit.drive.data import FileClaim
 from pan115kit.drive.open_route import OpenDrive
 from pan115kit.errors import Pan115Error
 
@@ -101,7 +115,7 @@ def test_the_cookie_route_is_silent(fault: Any, caplog: pytest.LogCaptureFixture
     server.on("/3.0/getuploadinfo.php", {"endpoint": "http://127.0.0.1"})
     server.on("/4.0/initupload.php", encrypted(fault) if isinstance(fault, dict) else fault)
     drive = CookieDrive(
-        COOKIE, endpoints=ENDPOINTS, config=CONFIG, server_public_key=SERVER.public_key, api=server.api()
+        Credentials(COOKIE), endpoints=ENDPOINTS, config=CONFIG, server_public_key=SERVER.public_key, api=server.api()
     )
     asyncio.run(provoke(drive))
     assert_silent(caplog.text)
@@ -116,7 +130,7 @@ def test_the_open_route_is_silent(fault: Any, caplog: pytest.LogCaptureFixture) 
         server.on(f"/open/{path}", fault)
     pair = {"access_token": NEW_ACCESS, "refresh_token": NEW_REFRESH, "expires_in": 7200}
     server.on("/open/refreshToken", {"state": 1, "code": 0, "data": pair})
-    drive = OpenDrive(ACCESS, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    drive = OpenDrive(tokens(ACCESS, REFRESH), endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))
     asyncio.run(provoke(drive))
     assert_silent(caplog.text, repr(drive._tokens))
 
@@ -128,7 +142,7 @@ def test_the_new_pair_is_as_silent_as_the_old() -> None:
     server.on("/open/user/info", [{"state": False, "code": 40140125, "message": ACCESS}, echo])
     pair = {"access_token": NEW_ACCESS, "refresh_token": NEW_REFRESH, "expires_in": 7200}
     server.on("/open/refreshToken", {"state": 1, "code": 0, "data": pair})
-    drive = OpenDrive(ACCESS, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    drive = OpenDrive(tokens(ACCESS, REFRESH), endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))
     with pytest.raises(Pan115Error, match="no:") as caught:
         asyncio.run(drive.account())
     assert_silent(rendered(caught.value))
@@ -148,11 +162,11 @@ def test_local_variables_in_a_traceback_are_silent(fault: Any) -> None:
     server = Scripted115()
     for path in ("/app/uploadinfo", "/open/user/info"):
         server.on(path, fault)
-    cookie = CookieDrive(COOKIE, endpoints=ENDPOINTS, config=CONFIG, api=server.api())
-    tokens = OpenDrive(ACCESS, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
-    renewing = OpenDrive(None, REFRESH, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    cookie = CookieDrive(Credentials(COOKIE), endpoints=ENDPOINTS, config=CONFIG, api=server.api())
+    by_tokens = OpenDrive(tokens(ACCESS, REFRESH), endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))
+    renewing = OpenDrive(tokens("", REFRESH), endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))
     server.on("/open/refreshToken", fault)
-    for drive in (cookie, tokens, renewing):
+    for drive in (cookie, by_tokens, renewing):
         with pytest.raises(Pan115Error) as caught:
             asyncio.run(drive.account())
         text = rendered_with_locals(caught.value)
@@ -168,7 +182,7 @@ def test_a_callback_that_fails_shows_no_token_in_its_traceback() -> None:
     def save(access: str, refresh: str) -> None:
         raise ValueError(access)
 
-    drive = OpenDrive(None, REFRESH, on_tokens=save, endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    drive = OpenDrive(tokens("", REFRESH, save), endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))
     with pytest.raises(Pan115Error, match="on_tokens") as caught:
         asyncio.run(drive.account())
     assert_silent(rendered_with_locals(caught.value))

@@ -14,7 +14,8 @@ from keyring.backend import KeyringBackend
 from keyring.backends import fail, null
 from keyring.errors import KeyringLocked
 
-from pan115kit.drive.auth.credentials_file import Credentials, CredentialStore
+from pan115kit.drive.auth.credentials import Credentials
+from pan115kit.drive.auth.credentials_file import CredentialStore
 from pan115kit.errors import ConfigError, CredentialsError, StoreError
 
 BOTH = Credentials(access_token="acc-1", refresh_token="ref-1")

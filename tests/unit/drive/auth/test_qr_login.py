@@ -11,18 +11,14 @@ import httpx
 import pytest
 from drive_support import CONFIG, COOKIE, ENDPOINTS, Scripted115
 
+from pan115kit.drive.auth.cookie import parse_cookie
+from pan115kit.drive.auth.cookie_login import COOKIE_APPS, CookieLogin, start_cookie_login
+from pan115kit.drive.auth.credentials import Credentials, Route
+from pan115kit.drive.auth.device_login import DeviceLogin, start_device_login
+from pan115kit.drive.auth.logins import LOGINS, login_method
 from pan115kit.drive.auth.qr_code import qr_svg, qr_text
-from pan115kit.drive.auth.qr_login import (
-    COOKIE_APPS,
-    CookieLogin,
-    DeviceLogin,
-    LoginState,
-    QrLogin,
-    start_cookie_login,
-    start_device_login,
-)
-from pan115kit.drive.cookie_route import parse_cookie
-from pan115kit.errors import CredentialsError, DriveProtocolError, LoginError
+from pan115kit.drive.auth.qr_login import LoginState, QrLogin
+from pan115kit.errors import ConfigError, CredentialsError, DriveProtocolError, LoginError
 
 TOKEN, STATUS = "/api/1.0/web/1.0/token", "/get/status/"
 TICKET = {"uid": "u-1", "time": 1700000000, "sign": "s-1", "qrcode": "https://115.com/scan/dg-u-1"}
@@ -141,7 +137,7 @@ def test_no_code_from_115_is_told() -> None:
 
 def device_login(server: Scripted115, client_id: str | None = "100195125") -> tuple[list[LoginState], DeviceLogin]:
     async def story() -> tuple[list[LoginState], DeviceLogin]:
-        login = await start_device_login(client_id, endpoints=ENDPOINTS, api=server.api("open"))
+        login = await start_device_login(client_id, endpoints=ENDPOINTS, api=server.api(Route.OPEN))
         return await follow(login), login
 
     return asyncio.run(story())
@@ -238,3 +234,28 @@ def test_labels_are_in_the_users_language(monkeypatch: pytest.MonkeyPatch) -> No
     english = [state.label for state in LoginState]
     assert chinese[0] == "等待扫码"
     assert all(a and b and a != b for a, b in zip(chinese, english, strict=True))
+
+
+def test_every_login_of_the_table_gives_credentials_for_its_route() -> None:
+    """``login(route)`` and the command line know exactly these; a name that is none of them is refused at once."""
+    server = Scripted115()
+    server.on(TOKEN, {"state": 1, "data": TICKET})
+    server.on("/open/authDeviceCode", {"state": 1, "data": TICKET})
+    server.on(STATUS, {"state": 1, "data": {"status": 2}})
+    server.on("/app/1.0/alipaymini/1.0/login/qrcode", {"state": 1, "data": {"cookie": parse_cookie(COOKIE)}})
+    pair = {"access_token": "a", "refresh_token": "r"}
+    server.on("/open/deviceCodeToToken", {"state": 1, "data": pair})
+
+    async def story() -> list[Credentials]:
+        first = await start_cookie_login(endpoints=ENDPOINTS, api=server.api())
+        second = await start_device_login("1", endpoints=ENDPOINTS, api=server.api(Route.OPEN))
+        for login in (first, second):
+            with pytest.raises(LoginError):
+                login.credentials  # noqa: B018 - not confirmed yet
+            await login.wait()
+        return [first.credentials, second.credentials]
+
+    assert asyncio.run(story()) == [Credentials(COOKIE), Credentials(**pair)]
+    assert [credentials.route for credentials in asyncio.run(story())] == list(LOGINS)
+    with pytest.raises(ConfigError, match="'cookie', 'open'"):
+        login_method("web")

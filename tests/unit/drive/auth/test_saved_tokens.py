@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drive_support import ACCESS_EXPIRED, NOW, Scripted115, bearer, open_drive, renewed, run
+from drive_support import ACCESS_EXPIRED, CONFIG, ENDPOINTS, NOW, Scripted115, bearer, renewed, run
 
 from pan115kit._base.file_locks import try_lock
 from pan115kit.drive.auth import saved_tokens
-from pan115kit.drive.auth.credentials_file import Credentials, CredentialStore
-from pan115kit.drive.auth.saved_tokens import SavedTokens
+from pan115kit.drive.auth.credentials import Credentials, Route
+from pan115kit.drive.auth.credentials_file import CredentialStore
+from pan115kit.drive.auth.saved_tokens import SavedTokens, kept_in
 from pan115kit.drive.interface import Drive
+from pan115kit.drive.open_route import OpenDrive
 from pan115kit.errors import LoginError, StoreError
 
 USER, REFRESH = "/open/user/info", "/open/refreshToken"
@@ -37,7 +39,7 @@ def store(tmp_path: Path) -> CredentialStore:
 
 def at(server: Scripted115, store: CredentialStore, credentials: Credentials = FIRST) -> Drive:
     """A drive of a process that has these credentials."""
-    return open_drive(server, on_tokens=SavedTokens(store, credentials))
+    return OpenDrive(kept_in(store, credentials), endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))
 
 
 def once(access: str = "access-2") -> Scripted115:
@@ -156,7 +158,7 @@ def test_a_process_that_never_ends_its_renewal_is_told(
     """A stopped process (Ctrl-Z) holds the lock: the others say so instead of hanging for ever."""
     monkeypatch.setattr(saved_tokens, "RENEWING_PATIENCE", 0.1)
     server = once()
-    descriptor = os.open(store.directory / "renewing.lock", os.O_RDWR | os.O_CREAT)
+    descriptor = os.open(store.lock_path, os.O_RDWR | os.O_CREAT)
     try:
         assert try_lock(descriptor)
         with pytest.raises(StoreError, match="another process has been renewing"):

@@ -19,11 +19,13 @@ from drive_support import (
     open_drive,
     renewed,
     run,
+    tokens,
 )
 from drive_support import OPEN_CLAIM as CLAIM
 from drive_support import OPEN_NEEDED as NEEDED
 
-from pan115kit.drive.interface import Account, NeedsUpload
+from pan115kit.drive.auth.credentials import Route
+from pan115kit.drive.data import Account, NeedsUpload
 from pan115kit.drive.open_route import OpenDrive
 from pan115kit.errors import AccessTokenError, DriveProtocolError, LoginError, RateLimitedError
 
@@ -256,7 +258,7 @@ def test_a_refresh_token_alone_is_enough() -> None:
     server = Scripted115()
     server.on(USER, bearer("access-2", ME))
     server.on(REFRESH, renewed())
-    drive = OpenDrive(None, "refresh-1", endpoints=ENDPOINTS, config=CONFIG, api=server.api("open"))
+    drive = OpenDrive(tokens("", "refresh-1"), endpoints=ENDPOINTS, config=CONFIG, api=server.api(Route.OPEN))
     assert run(drive, lambda d: d.account()).user_id == "100000001"
     assert server.paths() == [REFRESH, USER]
 

@@ -74,7 +74,7 @@ class UploadJob(Shown):
     @property
     def done(self) -> bool:
         """Whether it has ended, well or not."""
-        return self._job.status.is_final and self._job.future.done()
+        return self._job.status.is_final and self._job.answered
 
     @property
     def bytes_sent(self) -> int:

@@ -7,7 +7,6 @@ more calmly, and is unknown while nothing moves.
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 
 
@@ -52,7 +51,8 @@ class RateMeter:
 
     def reset(self, now: float, done: int) -> None:
         """Forget the past: after a pause, a resume, or a restart."""
-        self._points: deque[tuple[float, int]] = deque([(now, done)])
+        # a list, though its front is cut off: it holds a hundred points at most, and an empty deque takes 600 bytes
+        self._points: list[tuple[float, int]] = [(now, done)]
         self._started = now
         self._folded = (now, done)
         self._moved = now
@@ -67,13 +67,13 @@ class RateMeter:
         if done > last_done:
             self._moved = now
         done = max(done, last_done)
-        # a point every hundredth of the window is fine enough and keeps the deque short
+        # a point every hundredth of the window is fine enough and keeps the list short
         if len(self._points) > 1 and now - self._points[-2][0] < self._settings.window / 100:
             self._points[-1] = (now, done)
         else:
             self._points.append((now, done))
         while len(self._points) > 2 and self._points[1][0] <= now - self._settings.window:
-            self._points.popleft()
+            del self._points[0]
         if now - self._folded[0] >= 0.5:
             self._average, self._weight = self._fold(now, done)
             self._folded = (now, done)

@@ -27,7 +27,7 @@ from ..progress.snapshot import UploadProgress
 from ..progress.tracker import ProgressTracker
 from ..store import Store, session_id_for
 from .job_state import TO_RETRY, JobEvent, JobState, next_state
-from .queued_job import QueuedJob, new_future
+from .queued_job import QueuedJob
 from .records import UploadRecords
 from .upload import Upload, UploadRequest
 from .upload_context import UploadContext
@@ -127,7 +127,7 @@ class UploadQueue:
             request.job_id, path, os.path.basename(path), size_or_zero(path), options.target_path
         )
         upload = Upload(request, self.context, recorder, self._clock)
-        job = QueuedJob(request, recorder, next(self._orders), new_future(), upload, self._clock())
+        job = QueuedJob(request, recorder, next(self._orders), upload, self._clock())
         self._jobs[job.job_id] = job
         self._submitted.append(job)
         if not self._waking:  # ten thousand files queued at once are looked at once
@@ -270,8 +270,7 @@ class UploadQueue:
             self._begin_task(job, self._finish(job, UploadCancelled(say("upload.stopped"))))
 
     def _enter_waiting(self, job: QueuedJob, *, again: bool) -> None:
-        if job.future.done():  # whoever waited knows how it ended, or that it is held
-            job.future = new_future()
+        job.await_again()  # whoever waited knows how it ended, or that it is held
         if again:
             # what the earlier run has sent was sent: one job, one account of it
             job.upload = Upload(job.request, self.context, job.recorder, self._clock, job.stats)
@@ -286,8 +285,7 @@ class UploadQueue:
         assert error is not None
         job.recorder.set_status(UploadStatus.PAUSED, error_message=str(error))
         job.error, job.held_by = error, self._blocks
-        if not job.future.done():
-            job.future.set_exception(error)
+        job.answer(error)
 
     def _unblock(self) -> None:
         self.blocked = None
@@ -411,11 +409,8 @@ class UploadQueue:
         told_later = job.state in TO_RETRY  # who waits for a job that is retried at once waits for the retry
         job.error = None if isinstance(outcome, UploadResult) else outcome
         self._apply(job, JobEvent.RECORDED)
-        if job.state.is_final and not told_later and not job.future.done():
-            if isinstance(outcome, UploadResult):
-                job.future.set_result(outcome)
-            else:
-                job.future.set_exception(outcome)
+        if job.state.is_final and not told_later:
+            job.answer(outcome)
 
     async def _write_end(
         self, job: QueuedJob, state: JobState, outcome: UploadResult | BaseException
@@ -451,8 +446,7 @@ class UploadQueue:
         return outcome
 
     def _show_end(self, job: QueuedJob, state: JobState, outcome: UploadResult | BaseException) -> None:
-        if job.future.done():  # it was held; before the status shows the end: who sees that must not get the old one
-            job.future = new_future()
+        job.await_again()  # it was held; before the status shows the end: who sees that must not get the old answer
         if isinstance(outcome, UploadResult):
             job.recorder.set_status(outcome.status, file_id=outcome.file_id)
         else:
@@ -502,8 +496,8 @@ class UploadQueue:
             for task in late:
                 task.cancel()
         for job in self.jobs():
-            if not job.future.done():  # its end could not be written down in time; nobody waits for ever
-                job.future.set_exception(UploadCancelled(say("upload.stopped_kept")))
+            if not job.answered:  # its end could not be written down in time; nobody waits for ever
+                job.answer(UploadCancelled(say("upload.stopped_kept")))
 
 
 #: States whose end is written down in the same way.

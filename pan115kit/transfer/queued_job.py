@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 from dataclasses import dataclass
 
 from ..models import UploadResult, UploadStatus
@@ -12,12 +13,8 @@ from .job_state import JobState
 from .transfer_stats import TransferStats
 from .upload import Upload, UploadRequest
 
-
-def new_future() -> concurrent.futures.Future[UploadResult]:
-    """A future that only the queue ends: who stops waiting for it must not cancel it for the others."""
-    future: concurrent.futures.Future[UploadResult] = concurrent.futures.Future()
-    future.set_running_or_notify_cancel()
-    return future
+#: Guards the futures of all jobs; held for a few instructions only.
+_futures_lock = threading.Lock()
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +22,6 @@ class QueuedJob:
     """One upload of the queue.
 
     Attributes:
-        future: Ends with the result or the error; a job that runs again gets a new one.
         state: Where it stands; changed by the queue alone, as job_state.py says.
         task: What works on it, from its start until its end is written down.
         run: The upload itself, which a stop cancels.
@@ -38,7 +34,6 @@ class QueuedJob:
     request: UploadRequest
     recorder: ProgressRecorder
     order: int
-    future: concurrent.futures.Future[UploadResult]
     upload: Upload
     created_at: float
     state: JobState = JobState.WAITING
@@ -49,6 +44,8 @@ class QueuedJob:
     held_by: int = 0
     started_at: float = 0.0
     error: BaseException | None = None
+    _outcome: UploadResult | BaseException | None = None
+    _future: concurrent.futures.Future[UploadResult] | None = None
 
     @property
     def job_id(self) -> str:
@@ -69,3 +66,47 @@ class QueuedJob:
     def sha1(self) -> str:
         """Of its file, upper-case hex; empty until known."""
         return self.upload.sha1
+
+    # -- its outcome -------------------------------------------------------------------------------------------
+
+    @property
+    def future(self) -> concurrent.futures.Future[UploadResult]:
+        """Ends with the result or the error; a job that runs again has a new one.  From any thread.
+
+        Made when somebody asks for it: a future takes more memory than all else of a waiting job.
+        """
+        with _futures_lock:
+            if self._future is None:
+                self._future = concurrent.futures.Future()
+                # only the queue ends it: who stops waiting for it must not cancel it for the others
+                self._future.set_running_or_notify_cancel()
+                if self._outcome is not None:
+                    _end(self._future, self._outcome)
+            return self._future
+
+    @property
+    def answered(self) -> bool:
+        """Whether who waits for it is answered: it has ended, or 115's block holds it."""
+        return self._outcome is not None
+
+    def answer(self, outcome: UploadResult | BaseException) -> None:
+        """Answer whoever waits, and whoever will; a second answer changes nothing."""
+        with _futures_lock:
+            if self._outcome is not None:
+                return
+            self._outcome, future = outcome, self._future
+        if future is not None:
+            _end(future, outcome)
+
+    def await_again(self) -> None:
+        """It runs again: from now on, who waits for it waits for its next end."""
+        with _futures_lock:
+            if self._outcome is not None:
+                self._outcome = self._future = None
+
+
+def _end(future: concurrent.futures.Future[UploadResult], outcome: UploadResult | BaseException) -> None:
+    if isinstance(outcome, UploadResult):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)

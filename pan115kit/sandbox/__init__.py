@@ -9,8 +9,8 @@ Example:
 
 from .app import Sandbox
 from .faults import ROUTES, Fault, FaultKind
-from .story import RequestRecord
-from .views import DriveFile, UnfinishedPart, UnfinishedUpload
+from .inventory import DriveFile, UnfinishedPart, UnfinishedUpload
+from .traffic_log import RequestRecord
 
 __all__ = [
     "ROUTES",

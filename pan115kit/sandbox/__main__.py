@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from ..errors import ConfigError
-from ..i18n import both
+from ..i18n import say
 from .app import Sandbox
 
 
@@ -18,19 +18,23 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     text = argparse.ArgumentParser(
         prog="python -m pan115kit.sandbox",
-        description=both("本地的 115 + OSS，供测试和演示", "a local 115 + OSS for tests and demos"),
+        description=say("sandbox.cli.description"),
     )
-    text.add_argument("--port", type=int, default=0, help="0: any free port")
-    text.add_argument("--host", default="127.0.0.1")
-    text.add_argument("--data-dir", help="keep objects, drive and credentials here")
-    text.add_argument("--sts-life", type=float, default=3600.0, metavar="SECONDS", help="life of OSS keys")
-    text.add_argument("--access-token-life", type=float, default=7200.0, metavar="SECONDS")
-    text.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help="every request waits")
-    text.add_argument("--bandwidth", type=float, metavar="BYTES_PER_S", help="into OSS, all together")
-    text.add_argument("--qr-polls", type=int, default=3, help="polls until a QR login is confirmed; -1: never")
+    text.add_argument("--port", type=int, default=0, help=say("sandbox.cli.port"))
+    text.add_argument("--host", default="127.0.0.1", help=say("sandbox.cli.host"))
+    text.add_argument("--data-dir", help=say("sandbox.cli.data_dir"))
+    text.add_argument("--sts-life", type=float, default=3600.0, metavar="SECONDS", help=say("sandbox.cli.sts_life"))
     text.add_argument(
-        "--object-as-url", action="store_true", help="answer init with a full URL as object (for p115oss)"
+        "--access-token-life",
+        type=float,
+        default=7200.0,
+        metavar="SECONDS",
+        help=say("sandbox.cli.access_token_life"),
     )
+    text.add_argument("--latency-ms", type=float, default=0.0, metavar="MS", help=say("sandbox.cli.latency"))
+    text.add_argument("--bandwidth", type=float, metavar="BYTES_PER_S", help=say("sandbox.cli.bandwidth"))
+    text.add_argument("--qr-polls", type=int, default=3, help=say("sandbox.cli.qr_polls"))
+    text.add_argument("--object-as-url", action="store_true", help=say("sandbox.cli.object_as_url"))
     return text
 
 

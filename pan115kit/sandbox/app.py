@@ -11,21 +11,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import ConfigError
+from ..i18n import say
 from .faults import Fault, FaultKind
-from .state import Dials
-from .story import RequestRecord
-from .views import DriveFile, UnfinishedUpload, all_files, all_uploads
+from .inventory import DriveFile, UnfinishedUpload, all_files, all_uploads
+from .settings import Settings
+from .traffic_log import RequestRecord
 
 if TYPE_CHECKING:
     from .server import ServerThread
-    from .world import World
+    from .services import Services
 
 
 class Sandbox:
     """A local 115 and OSS: real HTTP on a loopback port, no account needed.
 
     As strict as the real ones where uploads depend on it: signatures, order of parts, checksums, callback, life of
-    the STS keys (protocol §4, §11).  Runs on its own thread, so it serves sync and async code alike.
+    the STS keys (protocol.md §4, §11).  Runs on its own thread, so it serves sync and async code alike.
 
     Args:
         data_dir: Where it keeps objects, the drive and credentials; what is there goes on.  None: a temporary
@@ -35,10 +36,10 @@ class Sandbox:
         sts_life: Seconds that OSS keys live.
         latency_ms: Milliseconds every request waits.
         bandwidth: Bytes per second into OSS; None for no limit.
-        **dials: See :class:`~pan115kit.sandbox.state.Dials`.
+        **settings: See :class:`~pan115kit.sandbox.settings.Settings`.
 
     Raises:
-        ConfigError: No such dial.
+        ConfigError: No such setting.
 
     Example:
         >>> with Sandbox() as sandbox:
@@ -55,15 +56,15 @@ class Sandbox:
         sts_life: float = 3600.0,
         latency_ms: float = 0.0,
         bandwidth: float | None = None,
-        **dials: Any,
+        **settings: Any,
     ) -> None:
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._host, self._port = host, port
         try:
-            self._dials = Dials(sts_life=sts_life, latency_ms=latency_ms, bandwidth=bandwidth, **dials)
+            self._settings = Settings(sts_life=sts_life, latency_ms=latency_ms, bandwidth=bandwidth, **settings)
         except TypeError as error:
-            raise ConfigError(f"the sandbox does not know this: {error}") from None
+            raise ConfigError(say("sandbox.unknown_option", error=error)) from None
         self._server: ServerThread | None = None
 
     def __repr__(self) -> str:
@@ -82,7 +83,7 @@ class Sandbox:
         if self._server is None:
             thread_class = _server_class()
             try:
-                server = thread_class(self._folder(), self._dials, self._host, self._port)
+                server = thread_class(self._folder(), self._settings, self._host, self._port)
                 server.start()
             except BaseException:  # also on Ctrl-C: what has begun is stopped
                 self.stop()
@@ -140,37 +141,37 @@ class Sandbox:
         await asyncio.to_thread(self.stop)
 
     @property
-    def _world(self) -> World:
+    def _services(self) -> Services:
         if self._server is None:
-            raise ConfigError("the sandbox is not running", hint="with Sandbox() as sandbox: …")
-        return self._server.world
+            raise ConfigError(say("sandbox.not_running"), hint="with Sandbox() as sandbox: …")
+        return self._server.services
 
     # -- what a client needs
 
     @property
     def endpoint(self) -> str:
         """``http://host:port``: every 115 host and OSS."""
-        return self._world.address
+        return self._services.address
 
     @property
     def cookie(self) -> str:
         """A cookie that is logged in."""
-        return self._world.accounts.cookie
+        return self._services.drive.accounts.cookie
 
     @property
     def access_token(self) -> str:
         """The Open API access token handed out last."""
-        return self._world.accounts.tokens.access_token
+        return self._services.drive.accounts.tokens.access_token
 
     @property
     def refresh_token(self) -> str:
         """The refresh token that belongs to it."""
-        return self._world.accounts.tokens.refresh_token
+        return self._services.drive.accounts.tokens.refresh_token
 
     @property
     def ecdh_public_key(self) -> str:
-        """The key for initupload's encryption: hex of X‖Y (protocol §2.4)."""
-        return self._world.cipher.public_key.hex()
+        """The key for initupload's encryption: hex of X‖Y (protocol.md §2.4)."""
+        return self._services.drive.cipher.public_key.hex()
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -187,7 +188,7 @@ class Sandbox:
 
     def files(self, *, folders: bool = False) -> list[DriveFile]:
         """The drive's files, oldest first; with ``folders``, those too."""
-        return all_files(self._world, folders=folders)
+        return all_files(self._services, folders=folders)
 
     def read(self, path: str) -> bytes:
         """A file's bytes as OSS has them.
@@ -209,33 +210,33 @@ class Sandbox:
         return digest.hexdigest().upper()
 
     def _chunks(self, path: str) -> Any:
-        world = self._world
-        entry = world.tree.find(path)
-        stored = None if entry is None or entry.is_dir else world.uploads.content_of(entry)
+        services = self._services
+        entry = services.drive.tree.find(path)
+        stored = None if entry is None or entry.is_dir else services.drive.uploads.content_of(entry)
         if stored is None:
             raise FileNotFoundError(path)
-        return world.store.read(stored.segments)
+        return services.store.read(stored.segments)
 
     def uploads(self) -> list[UnfinishedUpload]:
         """Multipart uploads that were neither completed nor aborted, with their parts."""
-        return all_uploads(self._world)
+        return all_uploads(self._services)
 
     @property
     def requests(self) -> list[RequestRecord]:
         """Every request so far, oldest first; no secrets in it."""
-        return self._world.story.records()
+        return self._services.traffic.records()
 
     def count(self, route: str) -> int:
         """How many requests of a route of ``ROUTES`` arrived."""
-        return self._world.story.count(route)
+        return self._services.traffic.count(route)
 
     def clear_requests(self) -> None:
         """Forget the requests so far."""
-        self._world.story.clear()
+        self._services.traffic.clear()
 
     def log_text(self) -> str:
-        """The traffic as a story, one line a request: one look shows how 115 works."""
-        return self._world.story.text()
+        """The traffic, one line a request: one look shows how 115 works."""
+        return self._services.traffic.text()
 
     # -- making things go wrong
 
@@ -259,64 +260,64 @@ class Sandbox:
             >>> fault.left
             1
         """
-        return self._world.faults.add(route, kind, times=times, after=after, **details)
+        return self._services.faults.add(route, kind, times=times, after=after, **details)
 
     def clear_faults(self) -> None:
         """No more faults; stalled requests go on."""
-        self._world.faults.clear()
+        self._services.faults.clear()
 
     @property
     def stalled(self) -> int:
         """How many requests hang right now because of a ``stall`` fault."""
-        return self._world.faults.stalled
+        return self._services.faults.stalled
 
     def release(self) -> None:
         """Stalled requests go on."""
-        self._world.faults.release()
+        self._services.faults.release()
 
-    def set(self, **dials: Any) -> None:
-        """Turn dials while it runs: ``sts_life``, ``bandwidth``, ``latency_ms`` …
+    def set(self, **settings: Any) -> None:
+        """Change settings while it runs: ``sts_life``, ``bandwidth``, ``latency_ms`` …
 
         Raises:
-            ConfigError: No such dial.
+            ConfigError: No such setting.
         """
-        from .control import turn
+        from .control import change_settings
 
-        turn(self._world.dials, dials)
+        change_settings(self._services.settings, settings)
 
     @property
     def size_limit(self) -> int:
         """Bytes of the largest file of the account."""
-        return self._dials.size_limit
+        return self._settings.size_limit
 
     @size_limit.setter
     def size_limit(self, size: int) -> None:
-        self._dials.size_limit = size
+        self._settings.size_limit = size
 
     @property
     def space_left(self) -> int:
         """Bytes the drive has room for."""
-        return self._dials.space_left
+        return self._settings.space_left
 
     @space_left.setter
     def space_left(self, size: int) -> None:
-        self._dials.space_left = size
+        self._settings.space_left = size
 
     def expire_access_token(self) -> None:
         """Access tokens have run out (40140125); the refresh token works once."""
-        self._world.accounts.expire_access_tokens()
+        self._services.drive.accounts.expire_access_tokens()
 
     def revoke_refresh_token(self) -> None:
         """The authorisation is withdrawn (40140125, and 40140116 on refresh)."""
-        self._world.accounts.revoke()
+        self._services.drive.accounts.revoke()
 
     def expire_sts(self) -> None:
         """All OSS keys have run out (403 SecurityTokenExpired)."""
-        self._world.accounts.expire_sts()
+        self._services.drive.accounts.expire_sts()
 
     def log_out(self) -> None:
         """The cookie is kicked by a newer login (990001)."""
-        self._world.accounts.log_out()
+        self._services.drive.accounts.log_out()
 
     def login_step(self, status: str = "confirmed", uid: str | None = None) -> None:
         """What the person with the phone does to the newest QR code: scanned, confirmed, cancelled; or expired.
@@ -326,25 +327,25 @@ class Sandbox:
         """
         from .control import step_login
 
-        step_login(self._world, status, uid)
+        step_login(self._services, status, uid)
 
     # -- what is there already
 
     def add_instant(self, sha1: str, size: int) -> None:
         """Let 115 know a content by hash and size alone: uploading it is instant, reading it is not possible."""
-        self._world.uploads.learn(sha1.upper(), size)
+        self._services.drive.uploads.learn(sha1.upper(), size)
 
     def add_content(self, data: bytes) -> str:
         """Let 115 have some bytes from another user; their SHA-1.  The second check is checked against them."""
-        return self._world.add_content(data)
+        return self._services.drive.add_content(data)
 
     def put(self, path: str, data: bytes) -> DriveFile:
         """Put a file into the drive, with its folders."""
-        world = self._world
+        drive = self._services.drive
         folder, _, name = path.rpartition("/")
-        parent_id = world.tree.make_path(0, folder)
-        sha1 = world.add_content(data)
-        entry = world.tree.add_file(world.tree.new_id(), parent_id, name, len(data), sha1)
+        parent_id = drive.tree.make_path(0, folder)
+        sha1 = drive.add_content(data)
+        entry = drive.tree.add_file(drive.tree.new_id(), parent_id, name, len(data), sha1)
         return next(f for f in self.files() if f.file_id == str(entry.file_id))
 
     def remove(self, path: str) -> None:
@@ -353,10 +354,10 @@ class Sandbox:
         Raises:
             FileNotFoundError: No such entry.
         """
-        entry = self._world.tree.find(path)
+        entry = self._services.drive.tree.find(path)
         if entry is None:
             raise FileNotFoundError(path)
-        self._world.tree.remove(entry.file_id)
+        self._services.drive.tree.remove(entry.file_id)
 
 
 def _server_class() -> type[ServerThread]:
@@ -364,6 +365,6 @@ def _server_class() -> type[ServerThread]:
         from .server import ServerThread
     except ImportError as error:
         raise ConfigError(
-            f"the sandbox needs {error.name or 'uvicorn'}", hint='pip install "pan115kit[server]"'
+            say("sandbox.needs_package", package=error.name or "uvicorn"), hint='pip install "pan115kit[server]"'
         ) from error
     return ServerThread

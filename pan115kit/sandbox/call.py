@@ -10,15 +10,13 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import cached_property
-from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
 
 from .faults import Fault, FaultKind
-from .form import FormError, read_form
-from .story import RequestRecord, Story
+from .multipart_form import FormError, read_form
+from .traffic_log import RequestRecord, TrafficLog
 
 #: Forms of 115's endpoints are small; more than this many bytes is no form.
 _FORM_LIMIT = 4 * 1024 * 1024
@@ -65,7 +63,7 @@ class Call:
         self,
         request: Request,
         route: str,
-        story: Story,
+        traffic: TrafficLog,
         record: RequestRecord,
         stall: Callable[[Call], Awaitable[None]],
     ) -> None:
@@ -74,7 +72,7 @@ class Call:
         self.request_id = secrets.token_hex(12).upper()
         self.fault: Fault | None = None
         self.received = 0
-        self._story = story
+        self._traffic = traffic
         self._record = record
         self._stall = stall
         self._body: bytes | None = None
@@ -151,8 +149,8 @@ class Call:
     # -- telling
 
     def note(self, text: str) -> None:
-        """Words for the story of the traffic."""
-        self._story.note(self._record, text)
+        """Words for the log of the traffic."""
+        self._traffic.note(self._record, text)
 
     # -- the connection
 
@@ -201,13 +199,3 @@ def _text(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def answer(data: Mapping[str, Any], status: int = 200) -> Response:
-    """A JSON reply of 115.
-
-    Example:
-        >>> answer({"state": True}).status_code
-        200
-    """
-    return JSONResponse(dict(data), status_code=status)

@@ -11,38 +11,39 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ..errors import ConfigError
-from .accounts import QrStatus
-from .page import render
-from .state import Dials
-from .views import all_files, all_uploads
-from .world import World
+from ..i18n import say
+from .control_page import render
+from .drive.accounts import QrStatus
+from .inventory import all_files, all_uploads
+from .services import Services
+from .settings import Settings
 
 
 class Control:
-    """Looking at a sandbox and turning its dials over HTTP.
+    """Looking at a sandbox and changing its settings over HTTP.
 
     Changes must be sent as ``application/json``, which no foreign web page can do unasked.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._reads: dict[str, Callable[[Request], object]] = {
-            "requests": lambda r: [asdict(x) for x in world.story.records(int(r.query_params.get("after", 0)))],
-            "log": lambda _: world.story.text(),
-            "files": lambda _: [asdict(f) for f in all_files(world)],
-            "uploads": lambda _: [asdict(u) for u in all_uploads(world)],
-            "faults": lambda _: [asdict(f) for f in world.faults.waiting()],
+            "requests": lambda r: [asdict(x) for x in services.traffic.records(int(r.query_params.get("after", 0)))],
+            "log": lambda _: services.traffic.text(),
+            "files": lambda _: [asdict(f) for f in all_files(services)],
+            "uploads": lambda _: [asdict(u) for u in all_uploads(services)],
+            "faults": lambda _: [asdict(f) for f in services.faults.waiting()],
         }
         self._writes: dict[str, Callable[[dict[str, Any]], object]] = {
-            "faults": lambda d: asdict(world.faults.add(**d)),
-            "clear_faults": lambda _: world.faults.clear(),
-            "release": lambda _: world.faults.release(),
-            "set": lambda d: turn(world.dials, d),
-            "login": lambda d: step_login(world, str(d.get("status", "confirmed")), d.get("uid")),
-            "expire_access_token": lambda _: world.accounts.expire_access_tokens(),
-            "revoke_refresh_token": lambda _: world.accounts.revoke(),
-            "expire_sts": lambda _: world.accounts.expire_sts(),
-            "add_instant": lambda d: world.uploads.learn(str(d["sha1"]).upper(), int(d["size"])),
+            "faults": lambda d: asdict(services.faults.add(**d)),
+            "clear_faults": lambda _: services.faults.clear(),
+            "release": lambda _: services.faults.release(),
+            "set": lambda d: change_settings(services.settings, d),
+            "login": lambda d: step_login(services, str(d.get("status", "confirmed")), d.get("uid")),
+            "expire_access_token": lambda _: services.drive.accounts.expire_access_tokens(),
+            "revoke_refresh_token": lambda _: services.drive.accounts.revoke(),
+            "expire_sts": lambda _: services.drive.accounts.expire_sts(),
+            "add_instant": lambda d: services.drive.uploads.learn(str(d["sha1"]).upper(), int(d["size"])),
         }
 
     async def handle(self, request: Request) -> Response:
@@ -50,7 +51,7 @@ class Control:
         name = request.url.path.removeprefix("/sandbox").strip("/")
         if request.method == "GET":
             if not name:
-                return HTMLResponse(render(self._world))
+                return HTMLResponse(render(self._services))
             read = self._reads.get(name)
             return _unknown(name) if read is None else JSONResponse(read(request))
         write = self._writes.get(name)
@@ -65,20 +66,23 @@ class Control:
             return JSONResponse({"error": str(error)}, 400)
 
 
-def turn(dials: Dials, values: dict[str, Any]) -> None:
-    """Change dials.
+def change_settings(settings: Settings, values: dict[str, Any]) -> None:
+    """Change settings.
 
     Raises:
-        ConfigError: There is no such dial.
+        ConfigError: There is no such setting.
     """
-    known = {f.name for f in fields(Dials)}
+    known = {f.name for f in fields(Settings)}
     for name, value in values.items():
         if name not in known:
-            raise ConfigError(f"the sandbox has no {name!r}", hint=f"it has {', '.join(sorted(known))}")
-        setattr(dials, name, value)
+            raise ConfigError(
+                say("sandbox.no_such_setting", name=repr(name)),
+                hint=say("sandbox.no_such_setting.hint", names=", ".join(sorted(known))),
+            )
+        setattr(settings, name, value)
 
 
-def step_login(world: World, status: str, uid: str | None = None) -> None:
+def step_login(services: Services, status: str, uid: str | None = None) -> None:
     """What the person with the phone does: ``scanned``, ``confirmed``, ``cancelled``; or ``expired``.
 
     Raises:
@@ -87,10 +91,12 @@ def step_login(world: World, status: str, uid: str | None = None) -> None:
     try:
         step = QrStatus[status.upper()]
     except KeyError:
-        raise ConfigError(f"no login status {status!r}", hint="scanned, confirmed, cancelled, expired") from None
-    login = world.accounts.qr(uid) if uid else world.accounts.last_qr()
+        raise ConfigError(
+            say("sandbox.no_login_status", status=repr(status)), hint="scanned, confirmed, cancelled, expired"
+        ) from None
+    login = services.drive.accounts.qr(uid) if uid else services.drive.accounts.last_qr()
     if login is None:
-        raise ConfigError("nobody is logging in", hint="ask for a QR code first")
+        raise ConfigError(say("sandbox.no_login"), hint=say("sandbox.no_login.hint"))
     login.status = step
 
 

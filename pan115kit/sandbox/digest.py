@@ -1,4 +1,6 @@
-"""Hashes of bytes on their way to disk: MD5 and CRC-64 of each body, SHA-1 where order allows it (protocol §4.3)."""
+"""Hashes of bytes on their way to disk: MD5 and CRC-64 of each body, SHA-1 where order allows it
+(protocol.md §4.3).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ _SMALL = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningHash:
     """The state of a whole object's hashes after some of its parts; only order makes one possible."""
 
     parts: int
@@ -27,23 +29,23 @@ class Running:
     crc64: int
 
     @classmethod
-    def start(cls) -> Running:
+    def start(cls) -> RunningHash:
         """Before the first byte."""
         return cls(0, hashlib.sha1(), 0)
 
 
-class Digest:
+class StreamDigest:
     """MD5 and CRC-64 of one body, and the whole object's hashes carried on where order allows it.
 
     Args:
         before: The whole object's hashes before this body; None when the body stands alone.
 
     Example:
-        >>> digest = Digest(Running.start()); digest.update(b"hello 115"); digest.sha1
+        >>> digest = StreamDigest(RunningHash.start()); digest.update(b"hello 115"); digest.sha1
         '090AB50BA0472161E944BB2F5709F7C8D134576F'
     """
 
-    def __init__(self, before: Running | None) -> None:
+    def __init__(self, before: RunningHash | None) -> None:
         self._before = before
         self._sha1 = before.sha1.copy() if before is not None else None
         self._whole_crc64 = before.crc64 if before is not None else 0
@@ -85,14 +87,14 @@ class Digest:
         return self._sha1
 
     @property
-    def after(self) -> Running | None:
+    def after(self) -> RunningHash | None:
         """The whole object's hashes with this body."""
         if self._before is None or self._sha1 is None:
             return None
-        return Running(self._before.parts + 1, self._sha1, self._whole_crc64)
+        return RunningHash(self._before.parts + 1, self._sha1, self._whole_crc64)
 
 
-async def pump(chunks: AsyncIterator[bytes], digest: Digest, file: BinaryIO) -> None:
+async def pump(chunks: AsyncIterator[bytes], digest: StreamDigest, file: BinaryIO) -> None:
     """Stream a body to a file; two threads hash and write one gulp while the next one comes in."""
     gulp: list[bytes] = []
     size = 0

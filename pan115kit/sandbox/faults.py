@@ -1,11 +1,4 @@
-"""What can go wrong, on demand: named faults on named routes.
-
-Example:
-    >>> faults = Faults()
-    >>> _ = faults.add("upload_part", "status", times=1, after=1, status=503)
-    >>> [f and f.kind.value for f in (faults.take("upload_part") for _ in range(3))]
-    [None, 'status', None]
-"""
+"""What can go wrong, on demand: named faults on named routes."""
 
 from __future__ import annotations
 
@@ -15,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..errors import ConfigError
+from ..i18n import say
 
 #: Routes of 115's hosts.
 DRIVE_ROUTES = (
@@ -76,7 +70,7 @@ _CALLBACK_ROUTES = ("put_object", "post_object", "complete")
 class FaultKind(StrEnum):
     """The ways to fail."""
 
-    #: Refused with ``status`` (503) and ``code``/``message`` in the shape of the host; nothing is done.
+    #: Refusal with ``status`` (503) and ``code``/``message`` in the shape of the host; nothing is done.
     STATUS = "status"
     #: A TCP reset before anything is done, after ``after_bytes`` of the body (0).
     RESET_BEFORE = "reset_before"
@@ -87,16 +81,17 @@ class FaultKind(StrEnum):
     STALL = "stall"
     #: Done, but half of the reply's body is missing.
     TRUNCATED_JSON = "truncated_json"
-    #: 405 with the HTML page of Aliyun's firewall (P§7); nothing is done.
+    #: 405 with the HTML page of Aliyun's firewall (protocol.md §7); nothing is done.
     HTML_405 = "html_405"
     #: ``state: false`` with ``code`` and ``message``; on put_object, post_object and complete it is 115's
     #: answer to the callback, the object stays stored.
     STATE_FALSE = "state_false"
-    #: 203 CallbackFailed: stored, 115 not told; with ``told=True`` 115 was told, but too late for OSS (P§4.7).
+    #: 203 CallbackFailed (protocol.md §4.7): stored, but 115 does not know; with ``told=True`` 115 knows, but its
+    #: answer came too late for OSS.
     CALLBACK_203 = "callback_203"
     #: Done, but ``x-oss-hash-crc64ecma`` in the reply is wrong.
     WRONG_CRC = "wrong_crc"
-    #: All STS keys are expired from this request on (P§4.6).
+    #: All STS keys are expired from this request on (protocol.md §4.6).
     EXPIRE_STS = "expire_sts"
     #: Done ``seconds`` (1.0) later.
     SLOW = "slow"
@@ -137,12 +132,7 @@ class Fault:
 
 
 class Faults:
-    """The installed faults; safe from any thread.
-
-    Example:
-        >>> Faults().add("gettoken", "slow", seconds=0.5)["seconds"]
-        0.5
-    """
+    """The installed faults; safe from any thread."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -167,19 +157,34 @@ class Faults:
             ConfigError: No such route, kind or detail, or a kind that this route cannot show.
         """
         if route not in ROUTES:
-            raise ConfigError(f"no route {route!r}", hint=f"one of {', '.join(ROUTES)}")
+            raise ConfigError(
+                say("sandbox.fault.no_route", route=repr(route)),
+                hint=say("sandbox.fault.one_of", names=", ".join(ROUTES)),
+            )
         try:
             kind = FaultKind(kind)
         except ValueError:
-            raise ConfigError(f"no fault {kind!r}", hint=f"one of {', '.join(FaultKind)}") from None
+            raise ConfigError(
+                say("sandbox.fault.no_kind", kind=repr(kind)),
+                hint=say("sandbox.fault.one_of", names=", ".join(FaultKind)),
+            ) from None
         unknown = details.keys() - _DETAILS[kind].keys()
         if unknown:
-            known = ", ".join(_DETAILS[kind]) or "none"
-            raise ConfigError(f"{kind} has no detail {', '.join(sorted(unknown))}", hint=f"it has {known}")
+            known = ", ".join(_DETAILS[kind])
+            raise ConfigError(
+                say("sandbox.fault.no_detail", kind=kind, names=", ".join(sorted(unknown))),
+                hint=say("sandbox.fault.details", names=known) if known else say("sandbox.fault.no_details"),
+            )
         if kind is FaultKind.CALLBACK_203 and route not in _CALLBACK_ROUTES:
-            raise ConfigError(f"{route} fires no callback", hint=f"use {', '.join(_CALLBACK_ROUTES)}")
+            raise ConfigError(
+                say("sandbox.fault.no_callback", route=route),
+                hint=say("sandbox.fault.use", names=", ".join(_CALLBACK_ROUTES)),
+            )
         if kind is FaultKind.WRONG_CRC and route not in OSS_ROUTES:
-            raise ConfigError(f"{route} sends no CRC", hint="use upload_part, put_object or complete")
+            raise ConfigError(
+                say("sandbox.fault.no_crc", route=route),
+                hint=say("sandbox.fault.use", names="upload_part, put_object, complete"),
+            )
         fault = Fault(route, kind, times, after, {**_DETAILS[kind], **details})
         with self._lock:
             self._faults.append(fault)

@@ -11,9 +11,9 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .._base.uvicorn_thread import QuickServer
-from .front import Front
-from .state import Dials
-from .world import World
+from .asgi import SandboxApp
+from .services import Services
+from .settings import Settings
 
 _READY_TIMEOUT = 30.0
 
@@ -34,7 +34,7 @@ class ServerThread:
 
     Args:
         folder: State and blobs.
-        dials: Settings, shared with whoever turns them.
+        settings: Settings, shared with whoever changes them.
         host: Address to listen on.
         port: 0 for any free one.
 
@@ -42,20 +42,20 @@ class ServerThread:
         OSError: The port is taken.
     """
 
-    def __init__(self, folder: Path, dials: Dials, host: str, port: int) -> None:
+    def __init__(self, folder: Path, settings: Settings, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family)
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else "127.0.0.1" if host == "0.0.0.0" else host
         try:
-            self.world = World.create(folder, dials, f"http://{shown}:{self.port}")
+            self.services = Services.create(folder, settings, f"http://{shown}:{self.port}")
         except BaseException:  # also on Ctrl-C: the port is free again
             self._socket.close()
             raise
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._front: Front | None = None
+        self._app: SandboxApp | None = None
         self._server: QuickServer | None = None
         self._thread = threading.Thread(target=self._run, name="pan115kit-sandbox", daemon=True)
 
@@ -69,17 +69,17 @@ class ServerThread:
 
     def stop(self) -> None:
         """Cut connections, end the thread, close the state.  A second call does nothing."""
-        if self._loop is not None and self._front is not None and self._server is not None:
-            asyncio.run_coroutine_threadsafe(self._close(self._front, self._server), self._loop).result()
+        if self._loop is not None and self._app is not None and self._server is not None:
+            asyncio.run_coroutine_threadsafe(self._close(self._app, self._server), self._loop).result()
             self._loop = None
         if self._thread.is_alive():
             self._thread.join()
-            self.world.shelf.close()
+            self.services.database.close()
 
-    async def _close(self, front: Front, server: QuickServer) -> None:
+    async def _close(self, app: SandboxApp, server: QuickServer) -> None:
         for listener in server.servers:  # first, or a quick client comes back to a dying server
             listener.close()
-        await front.close()
+        await app.close()
         server.end()
 
     def _run(self) -> None:
@@ -91,9 +91,9 @@ class ServerThread:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._front = Front(self.world)
+        self._app = SandboxApp(self.services)
         config = uvicorn.Config(
-            self._front,
+            self._app,
             http=_Protocol,
             ws="none",
             lifespan="off",

@@ -28,9 +28,9 @@ from pan115kit import (
     UploadStatus,
 )
 from pan115kit._base import event_loops
-from pan115kit.sandbox.bucket import operation
 from pan115kit.sandbox.faults import Fault, FaultKind
-from pan115kit.sandbox.front import locate
+from pan115kit.sandbox.oss.address import locate
+from pan115kit.sandbox.oss.service import operation
 
 #: Seconds after which a client gives up a request that hangs.
 READ_TIMEOUT = 0.5
@@ -143,13 +143,13 @@ def give_up(monkeypatch: pytest.MonkeyPatch) -> GiveUp:
 
     def install(stage: Stage, fault: Fault) -> None:
         assert stage.box._server is not None
-        front, send = stage.box._server._front, httpx.AsyncClient.send
-        assert front is not None
+        app, send = stage.box._server._app, httpx.AsyncClient.send
+        assert app is not None
 
         def route(request: httpx.Request) -> str:
             host, path, query = request.headers["host"], request.url.path, dict(request.url.params)
             place = locate(host, path, request.headers, query)
-            return operation(request.method, place[1], query) if place else front._find(request.method, path)[0]
+            return operation(request.method, place[1], query) if place else app._find(request.method, path)[0]
 
         async def impatient(self: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
             if fault.left and not fault.after and route(request) == fault.route:

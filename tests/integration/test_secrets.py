@@ -45,12 +45,12 @@ def log() -> Iterator[Everything]:
 
 def _secrets(stage: Stage) -> set[str]:
     """Everything that must not be seen, of now and of before."""
-    world = stage.box._world
+    services = stage.box._services
     cookie = dict(pair.split("=", 1) for pair in stage.box.cookie.split("; "))
-    found = {cookie["CID"], cookie["SEID"], cookie["KID"], stage.box.cookie, world.accounts.user_key}
+    found = {cookie["CID"], cookie["SEID"], cookie["KID"], stage.box.cookie, services.drive.accounts.user_key}
     found |= {stage.box.access_token, stage.box.refresh_token}
-    found |= {row["value"] for row in world.shelf.rows("SELECT value FROM token")}
-    for row in world.shelf.rows("SELECT * FROM sts"):
+    found |= {row["value"] for row in services.database.rows("SELECT value FROM token")}
+    for row in services.database.rows("SELECT * FROM sts"):
         found |= {row["secret"], row["token"]}
     assert all(len(secret) >= 8 for secret in found)
     return found

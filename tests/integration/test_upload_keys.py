@@ -11,8 +11,8 @@ from upload_support import PART, PATIENCE, Stage, until
 
 from pan115kit import LoginError, UploadStatus
 from pan115kit._base import event_loops
-from pan115kit.sandbox.accounts import Refusal
-from pan115kit.sandbox.objects import ObjectStore, Part, Segment, Upload
+from pan115kit.sandbox.drive.replies import Refusal
+from pan115kit.sandbox.object_store import ObjectStore, Part, Segment, Upload
 
 #: Seconds: how long keys live, and how long each part takes by the clock of the next test.
 KEYS_LIVE, PART_TAKES = 1800, 90
@@ -74,7 +74,7 @@ def test_fifty_uploads_waiting_for_keys_ask_once(stage: Stage) -> None:
 def _shown_to_115(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every access token that 115 is shown, from now on."""
     shown: list[str] = []
-    accounts = stage.box._world.accounts
+    accounts = stage.box._services.drive.accounts
     check = accounts.check_bearer
 
     def looking(header: str) -> Refusal | None:

@@ -16,7 +16,7 @@ import pytest
 from upload_support import PART, PATIENCE, Stage, content, until
 
 from pan115kit import NetworkError, SessionBusyError, UploadCancelled, UploadJob, UploadStatus
-from pan115kit.sandbox import oss_xml
+from pan115kit.sandbox.oss import xml as oss_xml
 from pan115kit.store import session_id_for
 
 both_routes = pytest.mark.parametrize("route", ["cookie", "open"])

@@ -27,8 +27,8 @@ from sandbox_support import (
 
 from pan115kit.drive.cipher import FIXED_IV, FIXED_KEY, FIXED_PUBLIC_KEY, Channel, encode_k_ec
 from pan115kit.sandbox import Sandbox
-from pan115kit.sandbox.initupload import php_json
-from pan115kit.sandbox.tree import encode_pick_code, short_name
+from pan115kit.sandbox.drive.tree import encode_pick_code, short_name
+from pan115kit.sandbox.drive.uploads import php_json
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from sandbox_support import (
 )
 
 from pan115kit.errors import ConfigError
+from pan115kit.i18n import catalogue
 from pan115kit.sandbox import ROUTES, FaultKind, Sandbox
 from pan115kit.sandbox.call import Pacer
 
@@ -162,7 +163,7 @@ def test_the_sandbox_stops_in_the_middle_of_a_stall(
     begun: tuple[str, dict[str, str]], peer: OpenPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test with a stalled request would hang at its end."""
-    monkeypatch.setattr("pan115kit.sandbox.front._CLOSE_TIMEOUT", 3600)  # it is not this that ends it
+    monkeypatch.setattr("pan115kit.sandbox.asgi._CLOSE_TIMEOUT", 3600)  # it is not this that ends it
     url, headers = begun
     peer.sandbox.fault("upload_part", "stall", times=None)
     failures: list[str] = []
@@ -309,12 +310,12 @@ def test_a_fault_that_cannot_happen_is_refused(
 def test_every_route_has_its_endpoint(sandbox: Sandbox) -> None:
     """A name in ROUTES that nothing serves: a fault on it would never fire."""
     from pan115kit.sandbox.faults import DRIVE_ROUTES, OSS_ROUTES
-    from pan115kit.sandbox.story import DRIVE_TITLES, OSS_TITLES
 
-    front = sandbox._server._front  # type: ignore[union-attr]
-    assert {name for _, _, name, _ in front._endpoints} == set(DRIVE_ROUTES)  # type: ignore[union-attr]
-    assert set(sandbox._world.oss._handlers) == set(OSS_ROUTES)
-    assert set(OSS_TITLES) | set(DRIVE_TITLES) <= {*ROUTES, "oss_other"}
+    app = sandbox._server._app  # type: ignore[union-attr]
+    assert {name for _, _, name, _ in app._endpoints} == set(DRIVE_ROUTES)  # type: ignore[union-attr]
+    assert set(sandbox._services.oss._handlers) == set(OSS_ROUTES)
+    titled = {key.removeprefix("sandbox.route.") for key in catalogue("en") if key.startswith("sandbox.route.")}
+    assert titled == set(ROUTES)
     assert len(FaultKind) == 11
 
 

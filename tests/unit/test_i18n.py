@@ -57,7 +57,7 @@ def test_the_language_follows_the_setting_then_the_locale(
 
 PACKAGE = Path(pan115kit.__file__).parent
 #: Keys that code puts together: by status, error, action ... (the code that does it names the prefix).
-COMPOSED = ("status.", "error.", "language.", "refusal.", "login.state.")
+COMPOSED = ("status.", "error.", "language.", "refusal.", "login.state.", "sandbox.route.")
 
 
 def holes(text: str) -> set[str]:

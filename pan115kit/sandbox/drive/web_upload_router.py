@@ -1,6 +1,6 @@
 """uplb's endpoints: the encrypted initupload, STS keys, resume, form upload, and the callback's target.
 
-Protocol §2.2-§2.6, §5, §11.2.
+protocol.md §2.2-§2.6, §5, §11.2.
 """
 
 from __future__ import annotations
@@ -10,32 +10,34 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
-from ..config import GIB
-from ..drive.cipher import Channel, decode_k_ec, make_signature, make_token
-from .accounts import Refusal, utc
-from .call import Call, answer
-from .faults import FaultKind
-from .initupload import BUCKET, Ask, Check, Instant, Refused, Ticket
+from ...config import GIB
+from ...drive.cipher import Channel, decode_k_ec, make_signature, make_token
+from ..call import Call
+from ..faults import FaultKind
+from ..keys import BUCKET
+from .accounts import utc
+from .replies import Endpoint, Refusal, answer, cookie_error
+from .service import DriveService
 from .tree import Entry
-from .world import Endpoint, World, cookie_error
+from .uploads import InitRequest, InstantUpload, RangeCheck, UploadTicket
 
 _FORM_LIFE = 3600
 
 
-class UploadApi:
+class WebUploadRouter:
     """uplb.115.com."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._uploads = world.uploads
+    def __init__(self, drive: DriveService) -> None:
+        self._drive = drive
+        self._uploads = drive.uploads
 
     def endpoints(self) -> list[Endpoint]:
         """What is served, for the router."""
-        guard = self._world.by_cookie
+        guard = self._drive.by_cookie
         return [
             ("GET POST", r"/3\.0/getuploadinfo\.php", "getuploadinfo", self._getuploadinfo),
             ("GET POST", r"/3\.0/gettoken\.php", "gettoken", self._gettoken),
@@ -49,11 +51,11 @@ class UploadApi:
     # -- keys
 
     async def _getuploadinfo(self, call: Call) -> Response:
-        address = self._world.address
+        address = self._drive.address
         return answer({"endpoint": address, "gettokenurl": f"{address}/3.0/gettoken.php"})
 
     async def _gettoken(self, call: Call) -> Response:
-        key = self._world.accounts.new_sts()
+        key = self._drive.accounts.new_sts()
         return answer(
             {
                 "StatusCode": "200",
@@ -71,12 +73,12 @@ class UploadApi:
         # fake115uploader puts the base64 into the URL as it is, so its "+" comes in as a space; 115 reads both.
         k_ec = call.query.get("k_ec", "").replace(" ", "+")
         try:
-            channel = self._world.cipher.open_request(k_ec)
+            channel = self._drive.cipher.open_request(k_ec)
             form = dict(parse_qsl(channel.decrypt_request(body).decode("utf-8"), keep_blank_values=True))
         except ValueError:
             form = {}
         if "fileid" not in form:
-            # Unencrypted, or for another key: to 115 an outdated client (protocol §2.3).
+            # Unencrypted, or for another key: to 115 an outdated client (protocol.md §2.3).
             call.note("not encrypted for this server")
             return answer(_upgrade())
         reply = self._init(call, form, decode_k_ec(k_ec)[1])
@@ -96,14 +98,14 @@ class UploadApi:
                 "error": refusal.message,
                 **_no(refusal.code, refusal.message),
             }
-        if _version(form.get("appversion", "")) < _version(self._world.dials.min_app_version):
+        if _version(form.get("appversion", "")) < _version(self._drive.settings.min_app_version):
             call.note("appversion too low")
             return _upgrade()
         wrong = self._wrong_proof(form, k_ec_time)
         if wrong is not None:
             call.note(wrong[1])
             return _no(*wrong)
-        ask = Ask(
+        request = InitRequest(
             name=name,
             size=form.get("filesize", "0"),
             sha1=form["fileid"],
@@ -112,21 +114,21 @@ class UploadApi:
             sign_val=form.get("sign_val", ""),
             path=form.get("path", ""),
         )
-        match self._uploads.decide(ask):
-            case Refused(code, message):
+        match self._uploads.init(request):
+            case Refusal(code, message):
                 call.note(message)
                 return _no(code, message)
-            case Instant(entry):
+            case InstantUpload(entry):
                 call.note("status 2: 秒传")
                 return {**_yes(2, 0), "pickcode": entry.pick_code}
-            case Check() as check:
+            case RangeCheck() as check:
                 call.note(f"status {check.status}: SHA-1 of {check.range}?")
                 return {
                     **_yes(check.status, check.code),
                     "sign_key": check.sign_key,
                     "sign_check": check.range,
                 }
-            case Ticket() as ticket:
+            case UploadTicket() as ticket:
                 call.note("status 1")
                 return {**_yes(1, 0), **self._place(ticket)}
 
@@ -135,11 +137,11 @@ class UploadApi:
         works with the real 115, sends no cookie to initupload and resumeupload.
         """
         cookie = call.headers.get("cookie", "")
-        return self._world.accounts.check_cookie(cookie) if cookie else None
+        return self._drive.accounts.check_cookie(cookie) if cookie else None
 
     def _wrong_proof(self, form: Mapping[str, str], k_ec_time: int) -> tuple[int, str] | None:
-        """``sig`` proves the account, ``token`` the client; all of it must belong together (protocol §2.3)."""
-        accounts = self._world.accounts
+        """``sig`` proves the account, ``token`` the client; all of it must belong together (protocol.md §2.3)."""
+        accounts = self._drive.accounts
         user_id = str(accounts.user_id)
         if form.get("userid") != user_id:
             return 402, "userid invalid"
@@ -165,12 +167,12 @@ class UploadApi:
             return 400, "t invalid"
         return None
 
-    def _place(self, ticket: Ticket) -> dict[str, object]:
+    def _place(self, ticket: UploadTicket) -> dict[str, object]:
         return {
             "pickcode": ticket.pick_code,
             "target": ticket.target,
             "bucket": ticket.bucket,
-            "object": object_for(self._world, ticket),
+            "object": self._drive.object_name(ticket),
             "callback": self._uploads.callback(ticket),
         }
 
@@ -181,7 +183,7 @@ class UploadApi:
         refusal = self._bad_cookie(call)
         if refusal is not None:
             return cookie_error(refusal)
-        if form.get("userid") != str(self._world.accounts.user_id):
+        if form.get("userid") != str(self._drive.accounts.user_id):
             return answer({"request": "upload", "state": False, **_no(402, "userid invalid")})
         ticket = self._uploads.ticket(form.get("pickcode", ""))
         if ticket is None:
@@ -204,12 +206,12 @@ class UploadApi:
         ]
         document = {"expiration": utc(expires).replace("Z", ".000Z"), "conditions": conditions}
         policy = base64.b64encode(json.dumps(document).encode()).decode()
-        form_key = self._world.accounts.form_key
+        form_key = self._drive.accounts.form_key
         return answer(
             {
                 "object": ticket.object,
                 "accessid": form_key.key_id,
-                "host": f"{self._world.address}/{BUCKET}",
+                "host": f"{self._drive.address}/{BUCKET}",
                 "policy": policy,
                 "signature": form_key.sign(policy),
                 "expire": expires,
@@ -221,25 +223,17 @@ class UploadApi:
 
     async def _completeupload(self, call: Call) -> Response:
         body = await call.body()
-        if not self._world.caller.signed(body, call.headers.get("authorization", "")):
+        if not self._drive.callback_key.matches(body, call.headers.get("authorization", "")):
             # Only OSS may say that an object is there.
             return answer({"state": False, "code": 990002, "message": "参数错误。"}, 403)
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         wanted = ("bucket", "object", "sha1", "size", "pick_code", "user_id")
         result = self._uploads.finish(*(form.get(k, "") for k in wanted))
-        if isinstance(result, Refused):
+        if isinstance(result, Refusal):
             call.note(f"{result.code} {result.message}")
             return answer({"state": False, "message": result.message, "code": result.code})
-        call.note(f"{self._world.tree.path(result.file_id)}")
+        call.note(f"{self._drive.tree.path(result.file_id)}")
         return answer({"state": True, "message": "", "code": 0, "data": _file_data(result)})
-
-
-def object_for(world: World, ticket: Ticket) -> str:
-    """The object's name, or its full URL for clients that need one (protocol §11.3, §11.5)."""
-    if not world.dials.object_as_url:
-        return ticket.object
-    parts = urlsplit(world.address)
-    return f"{parts.scheme}://{parts.netloc}/{ticket.bucket}/{ticket.object}"
 
 
 def _file_data(entry: Entry) -> dict[str, object]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..i18n import both, format_bytes
-from .story import line
-from .views import all_files, all_uploads
+from ..i18n import format_bytes, say
+from .inventory import all_files, all_uploads
+from .traffic_log import line
 
 if TYPE_CHECKING:
-    from .world import World
+    from .services import Services
 
 _SHOWN = 300
 _STYLE = """
@@ -23,36 +23,37 @@ td.n{text-align:right}code{font-size:12px}progress{vertical-align:middle}
 """
 
 
-def render(world: World) -> str:
+def render(services: Services) -> str:
     """The page; it reloads itself every two seconds."""
-    records = world.story.records()[-_SHOWN:]
-    log = "\n".join(escape(line(r)) for r in reversed(records)) or both("还没有请求", "no request yet")
-    title = both("115 沙箱", "115 sandbox")
+    records = services.traffic.records()[-_SHOWN:]
+    log = "\n".join(escape(line(r)) for r in reversed(records)) or say("sandbox.page.no_request")
+    title = say("sandbox.page.title")
     return f"""<!doctype html><html><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
 <meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style></head><body>
-<h1>{title} <code>{escape(world.address)}</code></h1>
-<h2>{both("网盘", "Drive")}</h2>{_drive(world)}
-<h2>{both("未完成的分片上传", "Unfinished multipart uploads")}</h2>{_uploads(world)}
-<h2>{both("通信记录（新的在上）", "Traffic (newest first)")}</h2><pre>{log}</pre></body></html>"""
+<h1>{title} <code>{escape(services.address)}</code></h1>
+<h2>{say("sandbox.page.drive")}</h2>{_drive(services)}
+<h2>{say("sandbox.page.uploads")}</h2>{_uploads(services)}
+<h2>{say("sandbox.page.traffic")}</h2><pre>{log}</pre></body></html>"""
 
 
-def _drive(world: World) -> str:
+def _drive(services: Services) -> str:
     rows = "".join(
         f"<tr><td>{escape(f.path)}{'/' if f.is_dir else ''}</td>"
         f"<td class=n>{'' if f.is_dir else format_bytes(f.size)}</td><td><code>{escape(f.sha1)}</code></td></tr>"
-        for f in sorted(all_files(world), key=lambda f: f.path)
+        for f in sorted(all_files(services), key=lambda f: f.path)
     )
-    return f"<table>{rows}</table>" if rows else f"<p>{both('空', 'empty')}</p>"
+    return f"<table>{rows}</table>" if rows else "<p>" + say("sandbox.page.empty") + "</p>"
 
 
-def _uploads(world: World) -> str:
+def _uploads(services: Services) -> str:
     rows = ""
-    for upload in all_uploads(world):
+    for upload in all_uploads(services):
         whole = max(upload.expected, 1)
         rows += (
             f"<tr><td>{escape(upload.name or upload.object)}</td><td><code>{escape(upload.upload_id)}</code></td>"
             f"<td class=n>{len(upload.parts)}</td><td class=n>{format_bytes(upload.stored)}</td>"
             f"<td><progress max={whole} value={min(upload.stored, whole)}></progress></td></tr>"
         )
-    head = f"<tr><th></th><th>upload_id</th><th>{both('分片', 'parts')}</th><th></th><th></th></tr>"
-    return f"<table>{head}{rows}</table>" if rows else f"<p>{both('无', 'none')}</p>"
+    parts = say("sandbox.page.parts")
+    head = f"<tr><th></th><th>upload_id</th><th>{parts}</th><th></th><th></th></tr>"
+    return f"<table>{head}{rows}</table>" if rows else "<p>" + say("sandbox.page.none") + "</p>"

@@ -1,18 +1,10 @@
-"""OSS's callback: after a stored object OSS posts a form to 115 and hands 115's answer to the client (protocol §4.9).
-
-Example:
-    >>> header = base64.b64encode(b'{"callbackUrl":"http://uplb.115.com/x","callbackBody":"s=${size}&p=${x:p}"}').decode()
-    >>> variables = base64.b64encode(b'{"x:p":"a b"}').decode()
-    >>> parse(header, variables).fill({"size": 3})
-    b's=3&p=a%20b'
-"""
+"""OSS's callback (protocol.md §4.9): OSS posts a form to 115 and hands 115's answer to the client."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
-import hmac
 import ipaddress
 import json
 import re
@@ -22,7 +14,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
-from .oss_xml import OssFault, callback_failed, invalid_argument
+from ..keys import CallbackKey
+from .xml import OssFault, callback_failed, invalid_argument
 
 FORM = "application/x-www-form-urlencoded"
 _MAX_URLS = 5
@@ -126,25 +119,18 @@ def reachable(url: str, sandbox: str) -> str | None:
         return None
 
 
-class Caller:
+class CallbackSender:
     """Posts callbacks.
 
     Args:
         sandbox: The sandbox's own address.
-        secret: Signs what is posted, so that 115 knows it from a client's own words.
+        key: Signs what is posted.
     """
 
-    def __init__(self, sandbox: str, secret: str) -> None:
+    def __init__(self, sandbox: str, key: CallbackKey) -> None:
         self._sandbox = sandbox
-        self._secret = secret
+        self._key = key
         self._client: httpx.AsyncClient | None = None
-
-    def signed(self, body: bytes, authorization: str) -> bool:
-        """Did this OSS post that body?"""
-        return hmac.compare_digest(self._signature(body).encode(), authorization.encode())
-
-    def _signature(self, body: bytes) -> str:
-        return base64.b64encode(hmac.digest(self._secret.encode(), body, "sha256")).decode()
 
     async def fire(self, callback: Callback, body: bytes, headers: Mapping[str, str], timeout: float) -> bytes:
         """115's JSON, as it came.
@@ -180,7 +166,7 @@ class Caller:
             "Content-Type": callback.body_type,
             "Host": callback.host or urlsplit(url).netloc,
             "User-Agent": "aliyun-oss-callback",
-            "Authorization": self._signature(body),
+            "Authorization": self._key.sign(body),
             **headers,
         }
         reply = await self._client.post(address, content=body, headers=sent)

@@ -1,4 +1,4 @@
-"""The XML that OSS speaks: errors and the replies to Initiate, ListParts and Complete (protocol §4.2, §4.7, §11.3).
+"""The XML that OSS speaks (protocol.md §4.2, §4.7, §11.3): errors, replies to Initiate, ListParts and Complete.
 
 No ``xmlns`` anywhere, and ``Part`` elements after the scalar ones: real clients' parsers need both.
 
@@ -17,7 +17,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from .objects import Part, Upload
+    from ..object_store import Part, Upload
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -121,7 +121,7 @@ class PartPage:
 
 
 def list_parts_xml(upload: Upload, page: PartPage) -> str:
-    """Reply to ListParts; ``IsTruncated`` in lower case, parts last (protocol §11.3)."""
+    """Reply to ListParts; ``IsTruncated`` in lower case, parts last (protocol.md §11.3)."""
     fields = {
         "Bucket": upload.bucket,
         **({"EncodingType": "url"} if page.url_encoded else {}),
@@ -223,7 +223,7 @@ def no_such_upload(upload_id: str) -> OssFault:
 
 
 def part_not_sequential(number: int) -> OssFault:
-    """400: a part before this one is missing (protocol §4.3)."""
+    """400: a part before this one is missing (protocol.md §4.3)."""
     return OssFault(
         400,
         "PartNotSequential",
@@ -234,7 +234,7 @@ def part_not_sequential(number: int) -> OssFault:
 
 
 def part_already_exist(number: int) -> OssFault:
-    """409: sequential parts cannot be overwritten (protocol §4.3)."""
+    """409: sequential parts cannot be overwritten (protocol.md §4.3)."""
     return OssFault(
         409,
         "PartAlreadyExist",
@@ -266,5 +266,5 @@ def malformed_xml() -> OssFault:
 
 
 def callback_failed(message: str) -> OssFault:
-    """203: stored, but the callback did not work (protocol §4.7, §4.9)."""
+    """203: stored, but the callback did not work (protocol.md §4.7, §4.9)."""
     return OssFault(203, "CallbackFailed", message, "0007-00000203")

@@ -1,4 +1,4 @@
-"""QR logins by cookie and by device code, and the refresh of tokens (protocol §1.1, §1.2)."""
+"""QR logins by cookie and by device code, and the refresh of tokens (protocol.md §1.1, §1.2)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import zlib
 import qrcode
 from starlette.responses import Response
 
-from .accounts import SLOTS, QrLogin, QrStatus, Refusal, pkce_matches
-from .call import Call, answer
-from .world import Endpoint, World
+from ..call import Call
+from .accounts import SLOTS, QrLogin, QrStatus, pkce_matches
+from .replies import Endpoint, Refusal, answer
+from .service import DriveService
 
 
-class Logins:
+class LoginRouter:
     """The endpoints of logging in."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._accounts = world.accounts
+    def __init__(self, drive: DriveService) -> None:
+        self._drive = drive
+        self._accounts = drive.accounts
 
     def endpoints(self) -> list[Endpoint]:
         """What is served, for the router."""
@@ -62,8 +63,8 @@ class Logins:
             return _auth_error(Refusal(40199002, "key invalid"))
         before = login.status
         self._step(login)
-        give_up = time.monotonic() + self._world.dials.qr_long_poll
-        while login.status is before and self._world.dials.qr_polls is None and time.monotonic() < give_up:
+        give_up = time.monotonic() + self._drive.settings.qr_long_poll
+        while login.status is before and self._drive.settings.qr_polls is None and time.monotonic() < give_up:
             if call.client_gone():
                 break
             await asyncio.sleep(0.05)
@@ -81,7 +82,7 @@ class Logins:
     def _step(self, login: QrLogin) -> None:
         """Without a person at hand the code is scanned and confirmed by asking often enough."""
         login.polls += 1
-        polls = self._world.dials.qr_polls
+        polls = self._drive.settings.qr_polls
         if polls is None or login.status not in (QrStatus.WAITING, QrStatus.SCANNED):
             return
         if login.polls >= polls:

@@ -1,11 +1,4 @@
-"""Who is asking: cookies, access and refresh tokens, STS keys, and QR logins in progress (protocol §1, §2.2).
-
-Example:
-    >>> from .state import Dials, Shelf
-    >>> accounts = Accounts(Shelf(":memory:"), Dials())
-    >>> accounts.check_cookie(accounts.cookie) is None
-    True
-"""
+"""Who is asking: cookies, access and refresh tokens, STS keys, and QR logins in progress (protocol.md §1, §2.2)."""
 
 from __future__ import annotations
 
@@ -18,13 +11,14 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from http.cookies import CookieError, SimpleCookie
 
-from .postobject import FormKey
-from .signature import StsKey
-from .state import Dials, Shelf
+from ..database import Database
+from ..keys import FormKey, StsKey
+from ..settings import Settings
+from .replies import Refusal
 
 REFRESH_LIFE = 365 * 86400
 QR_LIFE = 300
-#: Device slot in the UID by login app; one login lives in each (protocol §1.1).
+#: Device slot in the UID by login app; one login lives in each (protocol.md §1.1).
 SLOTS = {
     "web": "A1",
     "ios": "D1",
@@ -44,16 +38,8 @@ SLOTS = {
 _OWN_SLOT = "R2"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request is not let in: 115's code and words."""
-
-    code: int
-    message: str
-
-
 class QrStatus(IntEnum):
-    """What the status poll says (protocol §1.1)."""
+    """What the status poll says (protocol.md §1.1)."""
 
     CANCELLED = -2
     EXPIRED = -1
@@ -92,19 +78,19 @@ class TokenPair:
 class Accounts:
     """One account with all its credentials; they survive with the data directory."""
 
-    def __init__(self, shelf: Shelf, dials: Dials) -> None:
-        self._shelf = shelf
-        self._dials = dials
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
         self._qr: dict[str, QrLogin] = {}
-        self.user_id = int(shelf.once("user_id", lambda: str(100_000_000 + secrets.randbelow(900_000_000))))
-        self.user_key = shelf.once("user_key", lambda: secrets.token_hex(20))
+        self.user_id = int(database.once("user_id", lambda: str(100_000_000 + secrets.randbelow(900_000_000))))
+        self.user_key = database.once("user_key", lambda: secrets.token_hex(20))
         self.form_key = FormKey(
-            shelf.once("form_key_id", lambda: "LTAI" + secrets.token_hex(10)),
-            shelf.once("form_key_secret", lambda: secrets.token_urlsafe(24)),
+            database.once("form_key_id", lambda: "LTAI" + secrets.token_hex(10)),
+            database.once("form_key_secret", lambda: secrets.token_urlsafe(24)),
         )
-        if shelf.row("SELECT 1 FROM login WHERE slot=?", _OWN_SLOT) is None:
+        if database.row("SELECT 1 FROM login WHERE slot=?", _OWN_SLOT) is None:
             self.log_in(_OWN_SLOT)
-        if shelf.get("refresh_token") is None:
+        if database.get("refresh_token") is None:
             self.new_tokens(remember=True)
         self._renew_outlived()
 
@@ -116,15 +102,15 @@ class Accounts:
         return self._cookie_of(_OWN_SLOT)
 
     def _cookie_of(self, slot: str) -> str:
-        row = self._shelf.row("SELECT * FROM login WHERE slot=?", slot)
+        row = self._database.row("SELECT * FROM login WHERE slot=?", slot)
         assert row is not None
         return f"UID={row['uid']}; CID={row['cid']}; SEID={row['seid']}; KID={row['kid']}"
 
     def log_in(self, slot: str) -> dict[str, str]:
-        """A new login in a device slot; the one that was there is kicked (protocol §1.1)."""
+        """A new login in a device slot; the one that was there is kicked (protocol.md §1.1)."""
         uid = f"{self.user_id}_{slot}_{int(time.time())}"
         cid, seid, kid = secrets.token_hex(16), secrets.token_hex(60), secrets.token_hex(16)
-        self._shelf.rows("INSERT OR REPLACE INTO login VALUES(?,?,?,?,?)", slot, uid, cid, seid, kid)
+        self._database.run("INSERT OR REPLACE INTO login VALUES(?,?,?,?,?)", slot, uid, cid, seid, kid)
         return {"UID": uid, "CID": cid, "SEID": seid, "KID": kid}
 
     def log_out(self) -> None:
@@ -139,7 +125,7 @@ class Accounts:
             jar = {}
         if not {"UID", "CID", "SEID"} <= jar.keys():
             return Refusal(99, "请重新登录")
-        row = self._shelf.row("SELECT * FROM login WHERE cid=? AND seid=?", jar["CID"], jar["SEID"])
+        row = self._database.row("SELECT * FROM login WHERE cid=? AND seid=?", jar["CID"], jar["SEID"])
         if row is None or row["uid"] != jar["UID"] or jar.get("KID", row["kid"]) != row["kid"]:
             return Refusal(990001, "登录超时，请重新登录。")
         return None
@@ -149,37 +135,37 @@ class Accounts:
     @property
     def tokens(self) -> TokenPair:
         """The pair that this sandbox handed out last."""
-        access, refresh = self._shelf.get("access_token"), self._shelf.get("refresh_token")
+        access, refresh = self._database.get("access_token"), self._database.get("refresh_token")
         assert access is not None
         assert refresh is not None
         return TokenPair(access, refresh)
 
     def new_tokens(self, *, remember: bool = False) -> TokenPair:
         """A new pair."""
-        life = self._dials.access_token_life
+        life = self._settings.access_token_life
         access, refresh = self._new_token("access", life), self._new_token("refresh", REFRESH_LIFE)
         if remember:
-            self._shelf.put("access_token", access)
-            self._shelf.put("refresh_token", refresh)
+            self._database.put("access_token", access)
+            self._database.put("refresh_token", refresh)
         return TokenPair(access, refresh, int(life))
 
     def _renew_outlived(self) -> None:
         """Yesterday's data directory starts with a fresh access token; one expired on purpose stays so."""
-        row = self._shelf.row("SELECT * FROM token WHERE value=?", self.tokens.access_token)
+        row = self._database.row("SELECT * FROM token WHERE value=?", self.tokens.access_token)
         if row is not None and row["state"] == "good" and 0 < row["expires"] <= time.time():
-            self._shelf.put("access_token", self._new_token("access", self._dials.access_token_life))
+            self._database.put("access_token", self._new_token("access", self._settings.access_token_life))
 
     def _new_token(self, kind: str, life: float) -> str:
         value = f"{secrets.token_hex(4)}.{secrets.token_hex(32)}.{secrets.token_hex(32)}"
-        self._shelf.rows("INSERT INTO token VALUES(?,?,?,?)", value, kind, time.time() + life, "good")
+        self._database.run("INSERT INTO token VALUES(?,?,?,?)", value, kind, time.time() + life, "good")
         return value
 
     def check_bearer(self, header: str) -> Refusal | None:
-        """None if the Authorization header carries a living access token (codes: protocol §1.3)."""
+        """None if the Authorization header carries a living access token (codes: protocol.md §1.3)."""
         scheme, _, value = header.partition(" ")
         if scheme.lower() != "bearer" or value.count(".") != 2:
             return Refusal(40140123, "access_token 格式错误（防篡改）")
-        row = self._shelf.row("SELECT * FROM token WHERE value=? AND kind='access'", value.strip())
+        row = self._database.row("SELECT * FROM token WHERE value=? AND kind='access'", value.strip())
         if row is None:
             return Refusal(40140126, "access_token 校验失败（防篡改）")
         if row["state"] != "good" or time.time() >= row["expires"]:
@@ -187,26 +173,26 @@ class Accounts:
         return None
 
     def refresh(self, value: str) -> TokenPair | Refusal:
-        """A new pair for a refresh token, which is spent by it (protocol §1.2)."""
+        """A new pair for a refresh token, which is spent by it (protocol.md §1.2)."""
         if value.count(".") != 2:
             return Refusal(40140114, "refresh_token 格式错误（防篡改）")
-        row = self._shelf.row("SELECT * FROM token WHERE value=? AND kind='refresh'", value)
+        row = self._database.row("SELECT * FROM token WHERE value=? AND kind='refresh'", value)
         if row is None:
             return Refusal(40140120, "refresh_token 校验失败（防篡改）")
         if row["state"] != "good":
             return Refusal(40140116, "refresh_token 无效（已解除授权）")
         if time.time() >= row["expires"]:
             return Refusal(40140119, "refresh_token 已过期")
-        self._shelf.rows("UPDATE token SET state='spent' WHERE value=?", value)
+        self._database.run("UPDATE token SET state='spent' WHERE value=?", value)
         return self.new_tokens(remember=True)
 
     def expire_access_tokens(self) -> None:
         """All access tokens have run out now."""
-        self._shelf.rows("UPDATE token SET expires=0 WHERE kind='access'")
+        self._database.run("UPDATE token SET expires=0 WHERE kind='access'")
 
     def revoke(self) -> None:
         """The user has withdrawn the authorisation: no token of any kind works."""
-        self._shelf.rows("UPDATE token SET state='revoked'")
+        self._database.run("UPDATE token SET state='revoked'")
 
     # -- STS keys
 
@@ -216,19 +202,19 @@ class Accounts:
             "STS." + secrets.token_urlsafe(18).replace("-", "N").replace("_", "S"),
             base64.b64encode(secrets.token_bytes(33)).decode(),
             base64.b64encode(secrets.token_bytes(384)).decode(),
-            time.time() + self._dials.sts_life,
+            time.time() + self._settings.sts_life,
         )
-        self._shelf.rows("INSERT INTO sts VALUES(?,?,?,?)", key.key_id, key.secret, key.token, key.expires)
+        self._database.run("INSERT INTO sts VALUES(?,?,?,?)", key.key_id, key.secret, key.token, key.expires)
         return key
 
     def find_sts(self, key_id: str) -> StsKey | None:
         """Keys handed out earlier, expired ones too."""
-        row = self._shelf.row("SELECT * FROM sts WHERE key_id=?", key_id)
+        row = self._database.row("SELECT * FROM sts WHERE key_id=?", key_id)
         return None if row is None else StsKey(row["key_id"], row["secret"], row["token"], row["expires"])
 
     def expire_sts(self) -> None:
         """All STS keys have run out now."""
-        self._shelf.rows("UPDATE sts SET expires=0")
+        self._database.run("UPDATE sts SET expires=0")
 
     # -- QR logins
 
@@ -259,7 +245,7 @@ class Accounts:
 
 
 def pkce_matches(verifier: str, challenge: str, method: str) -> bool:
-    """Is the challenge that of the verifier?  Standard and url-safe base64 both count (protocol §1.2).
+    """Is the challenge that of the verifier?  Standard and url-safe base64 both count (protocol.md §1.2).
 
     Example:
         >>> pkce_matches("0" * 64, base64.b64encode(hashlib.md5(b"0" * 64).digest()).decode(), "md5")

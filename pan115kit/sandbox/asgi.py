@@ -1,29 +1,31 @@
-"""The door: which of 115's or OSS's endpoints is meant, what a fault makes of it, and the record of it all."""
+"""The ASGI application: finds the endpoint that is meant, applies faults, records the traffic."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from .accounts import Refusal
-from .bucket import BUCKETS, fault_reply, operation
-from .call import Call, ConnectionGone, answer
+from .call import Call, ConnectionGone
 from .control import Control
+from .drive.account_router import AccountRouter
+from .drive.login_router import LoginRouter
+from .drive.open_file_router import OpenFileRouter
+from .drive.open_upload_router import OpenUploadRouter
+from .drive.replies import Handler, Refusal, answer, open_error
+from .drive.web_file_router import WebFileRouter
+from .drive.web_upload_router import WebUploadRouter
 from .faults import OSS_ROUTES, Fault, FaultKind
-from .folders import Folders
-from .logins import Logins
-from .open_api import OpenApi
-from .oss_xml import OssFault
-from .story import RequestRecord
-from .upload_api import UploadApi
-from .world import Handler, World, open_error
+from .oss.address import locate
+from .oss.service import fault_reply, operation
+from .oss.xml import OssFault
+from .services import Services
+from .traffic_log import RequestRecord
 
 _STALL_STEP = 0.02
 _CLOSE_TIMEOUT = 5.0
@@ -45,51 +47,29 @@ _STATUS_CODES = {
 Message = MutableMapping[str, Any]
 
 
-def locate(host: str, path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str] | None:
-    """Bucket and key of an OSS request in path style or virtual-host style; None for 115's own hosts.
-
-    Example:
-        >>> locate("127.0.0.1:9", "/fhnfile/k", {}, {}), locate("fhnfile.oss.test", "/k", {}, {})
-        (('fhnfile', 'k'), ('fhnfile', 'k'))
-        >>> locate("uplb.115.com", "/3.0/gettoken.php", {}, {}) is None
-        True
-    """
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    label, _, rest = name.partition(".")
-    if label in BUCKETS and rest:
-        return label, path[1:]
-    bucket, _, key = path[1:].partition("/")
-    if bucket in BUCKETS:
-        return bucket, key
-    signed = headers.get("authorization", "").startswith(("OSS ", "OSS4-"))
-    if not signed and "OSSAccessKeyId" not in query and "x-oss-credential" not in query:
-        return None
-    return (label, path[1:]) if rest and not _is_address(name) else (bucket, key)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-class Front:
+class SandboxApp:
     """The ASGI application.
 
     Args:
-        world: What it serves.
+        services: What it serves.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._control = Control(world)
-        rooms = (UploadApi(world), OpenApi(world), Folders(world), Logins(world))
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._control = Control(services)
+        drive = services.drive
+        routers = (
+            AccountRouter(drive),
+            LoginRouter(drive),
+            WebUploadRouter(drive),
+            WebFileRouter(drive),
+            OpenUploadRouter(drive),
+            OpenFileRouter(drive),
+        )
         self._endpoints = [
             (frozenset(methods.split()), re.compile(path), name, handler)
-            for room in rooms
-            for methods, path, name, handler in room.endpoints()
+            for router in routers
+            for methods, path, name, handler in router.endpoints()
         ]
         self._active: set[Call] = set()
         self._closing = asyncio.Event()
@@ -111,8 +91,10 @@ class Front:
             handler: Handler | None = None
         else:
             route, handler = self._find(request.method, scope["path"])
-        record = self._world.story.begin(request.method, route, scope["path"], request.query_params.multi_items())
-        call = Call(request, route, self._world.story, record, self._stall)
+        record = self._services.traffic.begin(
+            request.method, route, scope["path"], request.query_params.multi_items()
+        )
+        call = Call(request, route, self._services.traffic, record, self._stall)
         await self._run(call, record, place, handler, scope, receive, send)
 
     def _find(self, method: str, path: str) -> tuple[str, Handler | None]:
@@ -152,10 +134,10 @@ class Front:
             await _hang_up(call.request.state.transport, receive)
         finally:
             self._active.discard(call)
-            self._world.story.end(record, status=status, received=call.received, sent=sent)
+            self._services.traffic.end(record, status=status, received=call.received, sent=sent)
 
     async def _reply(self, call: Call, place: tuple[str, str] | None, handler: Handler | None) -> Response:
-        call.fault = fault = self._world.faults.take(call.route)
+        call.fault = fault = self._services.faults.take(call.route)
         if fault is not None:
             call.note(f"⚡ {fault.kind}")
             early = await self._before(call, fault)
@@ -163,11 +145,11 @@ class Front:
                 return early
         if place is None:
             await call.body()  # so that a client that leaves while we wait has still asked
-        await self._wait(self._world.dials.latency_ms / 1000)
+        await self._wait(self._services.settings.latency_ms / 1000)
         if fault is not None and fault.kind is FaultKind.SLOW:
             await self._wait(fault["seconds"])
         if place is not None:
-            reply = await self._world.oss.handle(call, *place)
+            reply = await self._services.oss.handle(call, *place)
         elif handler is not None:
             reply = await handler(call)
         else:
@@ -185,7 +167,7 @@ class Front:
             case FaultKind.STATE_FALSE if call.route not in _ANSWERS_LATER:
                 return _state_false(call, fault)
             case FaultKind.EXPIRE_STS:
-                self._world.accounts.expire_sts()
+                self._services.drive.accounts.expire_sts()
             case FaultKind.RESET_BEFORE if not fault["after_bytes"]:
                 call.reset()
                 raise ConnectionGone
@@ -208,7 +190,7 @@ class Front:
 
     async def _stall(self, call: Call) -> None:
         """Until ``release()``; a client that leaves, or the end of the sandbox, ends it, too."""
-        faults = self._world.faults
+        faults = self._services.faults
         mark = faults.releases
         faults.stalled += 1
         try:
@@ -239,7 +221,7 @@ class Front:
             for call in list(self._active):
                 call.request.state.transport.abort()
             await asyncio.sleep(0.005)
-        await self._world.caller.close()
+        await self._services.close()
 
 
 #: Routes that show ``state: false`` in their own way.

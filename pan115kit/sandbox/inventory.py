@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..i18n import format_bytes
-
 if TYPE_CHECKING:
-    from .world import World
+    from .services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +18,6 @@ class DriveFile:
         sha1: Upper-case hex; empty for folders.
         size: Bytes.
         file_id: 19 digits, as text.
-
-    Example:
-        >>> DriveFile("/a.txt", "", 3, "1", "a1", False).name
-        'a.txt'
     """
 
     path: str
@@ -75,29 +69,21 @@ class UnfinishedUpload:
         return sum(p.size for p in self.parts)
 
 
-def space(world: World) -> dict[str, object]:
-    """The account's space in the fields that the Open API and webapi share (protocol §6.2)."""
-    left = world.dials.space_left
-    used = sum(e.size for e in world.tree.all())
-    sizes = {"all_total": left + used, "all_use": used, "all_remain": left}
-    return {name: {"size": size, "size_format": format_bytes(size)} for name, size in sizes.items()}
-
-
-def all_files(world: World, *, folders: bool = True) -> list[DriveFile]:
+def all_files(services: Services, *, folders: bool = True) -> list[DriveFile]:
     """Every entry of the drive, oldest first."""
     return [
-        DriveFile(world.tree.path(e.file_id), e.sha1, e.size, str(e.file_id), e.pick_code, e.is_dir)
-        for e in world.tree.all()
+        DriveFile(services.drive.tree.path(e.file_id), e.sha1, e.size, str(e.file_id), e.pick_code, e.is_dir)
+        for e in services.drive.tree.all()
         if folders or not e.is_dir
     ]
 
 
-def all_uploads(world: World) -> list[UnfinishedUpload]:
+def all_uploads(services: Services) -> list[UnfinishedUpload]:
     """Every unfinished upload."""
     found = []
-    for upload in world.store.uploads():
-        row = world.shelf.row("SELECT name, size FROM ticket WHERE object=?", upload.key)
-        parts = tuple(UnfinishedPart(p.number, p.size, p.md5) for p in world.store.parts(upload.upload_id))
+    for upload in services.store.uploads():
+        row = services.database.row("SELECT name, size FROM ticket WHERE object=?", upload.key)
+        parts = tuple(UnfinishedPart(p.number, p.size, p.md5) for p in services.store.parts(upload.upload_id))
         name, size = (row["name"], row["size"]) if row is not None else ("", -1)
         found.append(
             UnfinishedUpload(upload.upload_id, upload.bucket, upload.key, upload.sequential, name, size, parts)

@@ -1,15 +1,6 @@
-"""Is this OSS request signed by a living STS key?  V1 (header and URL) and V4 (header and URL), protocol §4.1.
+"""Is this OSS request signed by a living STS key?  V1 (header and URL) and V4 (header and URL), protocol.md §4.1.
 
 Pure: the request, the known keys and the time come in, the key or an :class:`OssFault` comes out.
-
-Example:
-    >>> key = StsKey("STS.a", "secret", "token", expires=9e9)
-    >>> request = SignedRequest("GET", "b", "k", [], {"date": "Thu, 01 Jan 1970 00:00:00 GMT",
-    ...     "x-oss-security-token": "token"})
-    >>> text = v1_string(request, "Thu, 01 Jan 1970 00:00:00 GMT", "/b/k")
-    >>> signed = {**request.headers, "authorization": f"OSS STS.a:{v1_signature('secret', text)}"}
-    >>> verify(replace(request, headers=signed), {"STS.a": key}.get, now=60.0).key_id
-    'STS.a'
 """
 
 from __future__ import annotations
@@ -19,14 +10,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
-from .oss_xml import OssFault
+from ..keys import StsKey
+from .xml import OssFault
 
-#: A client's clock may differ from OSS's by this many seconds (protocol §4.1).
+#: A client's clock may differ from OSS's by this many seconds (protocol.md §4.1).
 MAX_SKEW = 900
 
 #: Query parameters that V1 signs; all others (max-parts, part-number-marker, encoding-type …) it does not.
@@ -50,27 +42,14 @@ _V4_HEADER = re.compile(r"OSS4-HMAC-SHA256\s+(.+)")
 
 
 @dataclass(frozen=True, slots=True)
-class StsKey:
-    """Temporary keys as gettoken hands them out.
-
-    Attributes:
-        expires: Epoch seconds.
-    """
-
-    key_id: str
-    secret: str = field(repr=False)
-    token: str = field(repr=False)
-    expires: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class SignedRequest:
     """What a signature covers.
 
     Attributes:
         query: Decoded name-value pairs in the order received.
         headers: Lower-case names.
-        host_path: ``/<first label of Host><path>``: p115oss signs this whatever the address style (protocol §11.3).
+        host_path: ``/<first label of Host><path>``: p115oss signs this whatever the address style
+            (protocol.md §11.3).
     """
 
     method: str
@@ -144,7 +123,7 @@ def _match_v1(request: SignedRequest, key: StsKey, date: str, signature: str) ->
 
 
 def v1_string(request: SignedRequest, date: str, resource: str) -> str:
-    """V1's string to sign (protocol §4.1).
+    """V1's string to sign (protocol.md §4.1).
 
     Example:
         >>> v1_string(SignedRequest("PUT", "b", "k", [("uploadId", "U"), ("x", "1")], {}), "D", "/b/k")
@@ -310,7 +289,7 @@ def _mismatch(key: StsKey, signature: str, text: str) -> OssFault:
         403,
         "SignatureDoesNotMatch",
         "The request signature we calculated does not match the signature you provided."
-        " Check your key and signing method.",
+        " RangeCheck your key and signing method.",
         "0002-00000040",
         OSSAccessKeyId=key.key_id,
         SignatureProvided=signature,

@@ -1,9 +1,4 @@
-"""The drive: folders and files, their ids, pick codes and rules (protocol §6, §11.4).
-
-Example:
-    >>> encode_pick_code(0), len(encode_pick_code(3_000_000_000_000_000_001, folder=True))
-    ('ahhhhh', 18)
-"""
+"""The drive: folders and files, their ids, pick codes and rules (protocol.md §6, §11.4)."""
 
 from __future__ import annotations
 
@@ -13,25 +8,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .state import Dials, Shelf
+from ..database import Database
+from ..settings import Settings
+from .replies import DriveError
 
 ROOT = 0
 MAX_NAME = 255
 MAX_LEVELS = 25
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-#: The scrambled alphabets of the prefixes used here (protocol §11.4).
+#: The scrambled alphabets of the prefixes used here (protocol.md §11.4).
 _SCRAMBLED = {"a": "fuln1ytpj3smg8d5a094qh7cxkbi62zvewro", "fa": "fumk0ytpj3sng8d5a194qh7cxlbi62zvewro"}
 _FIRST_ID = 3_000_000_000_000_000_000
-
-
-class TreeError(Exception):
-    """115 refuses: its code and words."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +44,7 @@ class Entry:
 
 
 def encode_pick_code(file_id: int, *, folder: bool = False) -> str:
-    """The pick code of an id; clients decode it back (protocol §11.4).
+    """The pick code of an id; clients decode it back (protocol.md §11.4).
 
     Example:
         >>> encode_pick_code(35)
@@ -73,7 +61,7 @@ def encode_pick_code(file_id: int, *, folder: bool = False) -> str:
 
 
 def short_name(name: str) -> str:
-    """A file name of at most 255 bytes, cut with ``..`` before its extension as 115 does (protocol §6.3).
+    """A file name of at most 255 bytes, cut with ``..`` before its extension as 115 does (protocol.md §6.3).
 
     Example:
         >>> short_name("a.txt"), len(short_name("片" * 100 + ".mkv").encode()) <= 255
@@ -91,20 +79,20 @@ def short_name(name: str) -> str:
 class Tree:
     """The entries of one account's drive."""
 
-    def __init__(self, shelf: Shelf, dials: Dials) -> None:
-        self._shelf = shelf
-        self._dials = dials
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
 
     # -- looking
 
     def entry(self, file_id: int) -> Entry | None:
         """An entry by id; None for the root or an unknown id."""
-        row = self._shelf.row("SELECT * FROM entry WHERE file_id=?", file_id)
+        row = self._database.row("SELECT * FROM entry WHERE file_id=?", file_id)
         return None if row is None else _entry(row)
 
     def by_pick_code(self, pick_code: str) -> Entry | None:
         """An entry by pick code."""
-        row = self._shelf.row("SELECT * FROM entry WHERE pick_code=?", pick_code)
+        row = self._database.row("SELECT * FROM entry WHERE pick_code=?", pick_code)
         return None if row is None else _entry(row)
 
     def is_folder(self, file_id: int) -> bool:
@@ -114,7 +102,7 @@ class Tree:
 
     def child_folder(self, parent_id: int, name: str) -> Entry | None:
         """A folder by name."""
-        row = self._shelf.row("SELECT * FROM entry WHERE parent_id=? AND name=? AND is_dir=1", parent_id, name)
+        row = self._database.row("SELECT * FROM entry WHERE parent_id=? AND name=? AND is_dir=1", parent_id, name)
         return None if row is None else _entry(row)
 
     def find(self, path: str) -> Entry | None:
@@ -122,7 +110,7 @@ class Tree:
         names = [n for n in path.split("/") if n]
         parent_id, found = ROOT, None
         for name in names:
-            row = self._shelf.row(
+            row = self._database.row(
                 "SELECT * FROM entry WHERE parent_id=? AND name=? ORDER BY is_dir DESC, file_id DESC", parent_id, name
             )
             if row is None:
@@ -162,7 +150,7 @@ class Tree:
         """
         column = {"file_name": "name", "file_size": "size"}.get(order, "added")
         direction = "ASC" if ascending else "DESC"
-        rows = self._shelf.rows(
+        rows = self._database.rows(
             "WITH RECURSIVE below(id) AS (VALUES(?) UNION"
             " SELECT file_id FROM entry JOIN below ON parent_id=id WHERE is_dir AND ?)"
             " SELECT * FROM entry WHERE parent_id IN below AND is_dir<=?"
@@ -176,7 +164,7 @@ class Tree:
     def search(self, text: str, below: int = ROOT) -> list[Entry]:
         """Entries below a folder whose name contains a text."""
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        rows = self._shelf.rows("SELECT * FROM entry WHERE name LIKE ? ESCAPE '\\' ORDER BY file_id DESC", pattern)
+        rows = self._database.rows("SELECT * FROM entry WHERE name LIKE ? ESCAPE '\\' ORDER BY file_id DESC", pattern)
         found = [_entry(r) for r in rows]
         if below == ROOT:
             return found
@@ -184,7 +172,7 @@ class Tree:
 
     def all(self) -> list[Entry]:
         """Every entry, oldest first."""
-        return [_entry(r) for r in self._shelf.rows("SELECT * FROM entry ORDER BY file_id")]
+        return [_entry(r) for r in self._database.rows("SELECT * FROM entry ORDER BY file_id")]
 
     def subtree(self, folder_id: int) -> Iterator[Entry]:
         """Everything below a folder."""
@@ -193,39 +181,43 @@ class Tree:
             if child.is_dir:
                 yield from self.subtree(child.file_id)
 
+    def used(self) -> int:
+        """Bytes of all entries."""
+        return self._database.number("SELECT sum(size) FROM entry")
+
     # -- changing
 
     def new_id(self) -> int:
         """An id nothing has or had."""
-        last = int(self._shelf.get("last_id") or _FIRST_ID)
+        last = int(self._database.get("last_id") or _FIRST_ID)
         fresh = last + 1 + secrets.randbelow(1_000_000)
-        self._shelf.put("last_id", str(fresh))
+        self._database.put("last_id", str(fresh))
         return fresh
 
     def make_folder(self, parent_id: int, name: str) -> Entry:
         """A new folder.
 
         Raises:
-            TreeError: 20001-20004, 20009, 2 (protocol §6.3, §7).
+            DriveError: 20001-20004, 20009, 2 (protocol.md §6.3, §7).
         """
         if not name.strip():
-            raise TreeError(20001, "目录名称不能为空")
+            raise DriveError(20001, "目录名称不能为空")
         if len(name) > MAX_NAME:
-            raise TreeError(20002, "目录名称不能超出255个字。")
+            raise DriveError(20002, "目录名称不能超出255个字。")
         if any(c in name for c in '"<>'):
-            raise TreeError(20003, '文件名不能包含以下任意字符之一 “ " < > ”。')
+            raise DriveError(20003, '文件名不能包含以下任意字符之一 “ " < > ”。')
         if not self.is_folder(parent_id):
-            raise TreeError(20009, "父目录不存在。")
+            raise DriveError(20009, "父目录不存在。")
         if self.child_folder(parent_id, name):
-            raise TreeError(20004, "该目录名称已存在。")
+            raise DriveError(20004, "该目录名称已存在。")
         if len(self.lineage(parent_id)) >= MAX_LEVELS:
-            raise TreeError(990002, "参数错误。")
+            raise DriveError(990002, "参数错误。")
         self._check_room(parent_id)
         file_id = self.new_id()
         return self._add(Entry(file_id, parent_id, name, True, 0, "", encode_pick_code(file_id, folder=True), 0))
 
     def make_path(self, parent_id: int, path: str) -> int:
-        """All folders of a path; forbidden characters become ``_`` as with ``add_path`` (protocol §6.1)."""
+        """All folders of a path; forbidden characters become ``_`` as with ``add_path`` (protocol.md §6.1)."""
         for name in (n for n in path.split("/") if n):
             clean = name.translate(str.maketrans('"<>', "___"))
             found = self.child_folder(parent_id, clean) or self.make_folder(parent_id, clean)
@@ -233,15 +225,15 @@ class Tree:
         return parent_id
 
     def add_file(self, file_id: int, parent_id: int, name: str, size: int, sha1: str) -> Entry:
-        """A new file entry; equal names are allowed (protocol §6.3).
+        """A new file entry; equal names are allowed (protocol.md §6.3).
 
         Raises:
-            TreeError: 10014 when the folder is gone, 2 when it is full.
+            DriveError: 10014 when the folder is gone, 2 when it is full.
         """
         if not self.is_folder(parent_id):
-            raise TreeError(10014, "云端目录不存在，请恢复后重新上传")
+            raise DriveError(10014, "云端目录不存在，请恢复后重新上传")
         self._check_room(parent_id)
-        self._dials.space_left -= size
+        self._settings.space_left -= size
         return self._add(Entry(file_id, parent_id, name, False, size, sha1, encode_pick_code(file_id), 0))
 
     def remove(self, file_id: int) -> None:
@@ -250,15 +242,18 @@ class Tree:
             self.remove(child.file_id)
         gone = self.entry(file_id)
         if gone is not None:
-            self._dials.space_left += gone.size
-        self._shelf.rows("DELETE FROM entry WHERE file_id=?", file_id)
+            self._settings.space_left += gone.size
+        self._database.run("DELETE FROM entry WHERE file_id=?", file_id)
 
     def _check_room(self, parent_id: int) -> None:
-        if self._shelf.number("SELECT count(*) FROM entry WHERE parent_id=?", parent_id) >= self._dials.folder_limit:
-            raise TreeError(2, "网盘单个文件夹限5万个文件，请清理后再添加！")
+        if (
+            self._database.number("SELECT count(*) FROM entry WHERE parent_id=?", parent_id)
+            >= self._settings.folder_limit
+        ):
+            raise DriveError(2, "网盘单个文件夹限5万个文件，请清理后再添加！")
 
     def _add(self, entry: Entry) -> Entry:
-        self._shelf.rows(
+        self._database.run(
             "INSERT INTO entry VALUES(?,?,?,?,?,?,?,?)",
             entry.file_id,
             entry.parent_id,

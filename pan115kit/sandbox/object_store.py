@@ -2,7 +2,7 @@
 
 An object is a list of segments, one per part, so Complete moves no byte.  The SHA-1 of a whole object is known
 only if its bytes came in order (a single PUT or a ``sequential`` upload), exactly as with the real OSS
-(protocol §4.3).
+(protocol.md §4.3).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .digest import Digest, Running, pump
-from .state import Shelf
+from .database import Database
+from .digest import RunningHash, StreamDigest, pump
 
 _READ_SIZE = 1024 * 1024
 
@@ -28,7 +28,7 @@ class Segment:
     """Bytes that just came in, not yet part of anything."""
 
     name: str
-    digest: Digest
+    digest: StreamDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +84,29 @@ class StoredObject:
 
 
 class ObjectStore:
-    """Segments on disk, their meaning in the shelf.
+    """Segments on disk, their meaning in the database.
 
     Args:
         folder: Where segment files live; leftovers that belong to nothing are removed at the start.
     """
 
-    def __init__(self, folder: Path, shelf: Shelf) -> None:
+    def __init__(self, folder: Path, database: Database) -> None:
         self._folder = folder
-        self._shelf = shelf
-        self._running: dict[str, Running] = {}
+        self._database = database
+        self._running: dict[str, RunningHash] = {}
         self._completing: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         self._remove_orphans()
 
     # -- bytes
 
-    async def receive(self, chunks: AsyncIterator[bytes], before: Running | None) -> Segment:
+    async def receive(self, chunks: AsyncIterator[bytes], before: RunningHash | None) -> Segment:
         """Stream a body to disk; one gulp is hashed in a thread while the next one is read from the socket.
 
         Raises:
             Whatever ``chunks`` raises; nothing stays on disk then.
         """
-        name, digest = secrets.token_hex(16), Digest(before)
+        name, digest = secrets.token_hex(16), StreamDigest(before)
         path = self._folder / name
         done = False
         try:
@@ -120,7 +120,7 @@ class ObjectStore:
 
     def add_bytes(self, data: bytes) -> Segment:
         """Store bytes that are already here."""
-        digest = Digest(Running.start())
+        digest = StreamDigest(RunningHash.start())
         digest.update(data)
         name = secrets.token_hex(16)
         (self._folder / name).write_bytes(data)
@@ -154,13 +154,13 @@ class ObjectStore:
 
     def object(self, bucket: str, key: str) -> StoredObject | None:
         """An object, or None."""
-        row = self._shelf.row("SELECT * FROM object WHERE bucket=? AND key=?", bucket, key)
+        row = self._database.row("SELECT * FROM object WHERE bucket=? AND key=?", bucket, key)
         return None if row is None else _object(row)
 
     def put(self, stored: StoredObject) -> None:
         """Make an object visible, in the place of an older one of the same key."""
         old = self.object(stored.bucket, stored.key)
-        self._shelf.rows(
+        self._database.run(
             "INSERT OR REPLACE INTO object VALUES(?,?,?,?,?,?,?,?,?,?)",
             stored.bucket,
             stored.key,
@@ -197,7 +197,7 @@ class ObjectStore:
     def initiate(self, bucket: str, key: str, mime: str, *, sequential: bool) -> Upload:
         """A new upload_id."""
         upload = Upload(secrets.token_hex(16).upper(), bucket, key, sequential, mime, time.time())
-        self._shelf.rows(
+        self._database.run(
             "INSERT INTO upload VALUES(?,?,?,?,?,?)",
             upload.upload_id,
             bucket,
@@ -210,30 +210,30 @@ class ObjectStore:
 
     def upload(self, upload_id: str) -> Upload | None:
         """An unfinished upload, or None."""
-        row = self._shelf.row("SELECT * FROM upload WHERE upload_id=?", upload_id)
+        row = self._database.row("SELECT * FROM upload WHERE upload_id=?", upload_id)
         return None if row is None or upload_id in self._completing else _upload(row)
 
     def uploads(self) -> list[Upload]:
         """All unfinished uploads, by key and upload_id."""
-        return [_upload(r) for r in self._shelf.rows("SELECT * FROM upload ORDER BY key, upload_id")]
+        return [_upload(r) for r in self._database.rows("SELECT * FROM upload ORDER BY key, upload_id")]
 
     def parts(self, upload_id: str, after: int = 0, limit: int = 10_000) -> list[Part]:
         """Stored parts, ascending."""
-        rows = self._shelf.rows(
+        rows = self._database.rows(
             "SELECT * FROM part WHERE upload_id=? AND number>? ORDER BY number LIMIT ?", upload_id, after, limit
         )
         return [_part(r) for r in rows]
 
     def last_number(self, upload_id: str) -> int:
         """The highest part number stored, 0 for none."""
-        return self._shelf.number("SELECT max(number) FROM part WHERE upload_id=?", upload_id)
+        return self._database.number("SELECT max(number) FROM part WHERE upload_id=?", upload_id)
 
     def add_part(self, upload: Upload, number: int, segment: Segment) -> Part:
         """Make a part count, in the place of an older one of the same number."""
         digest = segment.digest
         part = Part(number, digest.size, digest.md5, digest.crc64, segment.name, time.time())
-        old = self._shelf.row("SELECT segment FROM part WHERE upload_id=? AND number=?", upload.upload_id, number)
-        self._shelf.rows(
+        old = self._database.row("SELECT segment FROM part WHERE upload_id=? AND number=?", upload.upload_id, number)
+        self._database.run(
             "INSERT OR REPLACE INTO part VALUES(?,?,?,?,?,?,?)",
             upload.upload_id,
             number,
@@ -249,17 +249,17 @@ class ObjectStore:
             self._running[upload.upload_id] = digest.after
         return part
 
-    async def running(self, upload: Upload, parts: int) -> Running:
+    async def running(self, upload: Upload, parts: int) -> RunningHash:
         """The whole object's hashes after its first ``parts`` parts; read again from disk after a restart."""
         known = self._running.get(upload.upload_id)
         if known is not None and known.parts == parts:
             return known
         segments = tuple(p.segment for p in self.parts(upload.upload_id, limit=parts))
         digest = await asyncio.to_thread(self._rehash, segments)
-        return Running(parts, digest.sha1_state, digest.crc64)
+        return RunningHash(parts, digest.sha1_state, digest.crc64)
 
-    def _rehash(self, segments: tuple[str, ...]) -> Digest:
-        digest = Digest(Running.start())
+    def _rehash(self, segments: tuple[str, ...]) -> StreamDigest:
+        digest = StreamDigest(RunningHash.start())
         for chunk in self.read(segments):
             digest.update(chunk)
         return digest
@@ -296,11 +296,11 @@ class ObjectStore:
         return stored
 
     async def md5(self, stored: StoredObject) -> str:
-        """The MD5 of the whole, which OSS knows unless the parts came without order (protocol §4.3)."""
+        """The MD5 of the whole, which OSS knows unless the parts came without order (protocol.md §4.3)."""
         if stored.md5 or not stored.sha1:
             return stored.md5
         digest = await asyncio.to_thread(self._rehash, stored.segments)
-        self._shelf.rows("UPDATE object SET md5=? WHERE bucket=? AND key=?", digest.md5, stored.bucket, stored.key)
+        self._database.run("UPDATE object SET md5=? WHERE bucket=? AND key=?", digest.md5, stored.bucket, stored.key)
         return digest.md5
 
     def abort(self, upload: Upload) -> None:
@@ -311,12 +311,12 @@ class ObjectStore:
 
     def _forget(self, upload_id: str) -> None:
         self._running.pop(upload_id, None)
-        self._shelf.rows("DELETE FROM part WHERE upload_id=?", upload_id)
-        self._shelf.rows("DELETE FROM upload WHERE upload_id=?", upload_id)
+        self._database.run("DELETE FROM part WHERE upload_id=?", upload_id)
+        self._database.run("DELETE FROM upload WHERE upload_id=?", upload_id)
 
     def _remove_orphans(self) -> None:
-        used = {str(r["segment"]) for r in self._shelf.rows("SELECT segment FROM part")}
-        for row in self._shelf.rows("SELECT segments FROM object"):
+        used = {str(r["segment"]) for r in self._database.rows("SELECT segment FROM part")}
+        for row in self._database.rows("SELECT segments FROM object"):
             used.update(json.loads(row["segments"]))
         self.discard(*(p.name for p in self._folder.iterdir() if p.name not in used))
 

@@ -1,4 +1,4 @@
-"""Pure decisions of OSS: which parts a Complete names, and whether it may have them (protocol §4.2, §4.3)."""
+"""Pure decisions of OSS: which parts a Complete names, and whether it may have them (protocol.md §4.2, §4.3)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from ..config import MAX_PARTS, MIN_PART_SIZE
-from .objects import Part
-from .oss_xml import OssFault, invalid_argument, malformed_xml, part_not_sequential
+from ...config import MAX_PARTS, MIN_PART_SIZE
+from ..object_store import Part
+from .xml import OssFault, invalid_argument, malformed_xml, part_not_sequential
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

@@ -1,115 +1,34 @@
-"""The Open API route: init, keys, resume, folders, account (protocol §3, §6.2)."""
+"""The Open API route of the drive: make folders, find, list, account (protocol.md §6.2)."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
-from ..i18n import format_bytes
-from .accounts import Refusal, utc
-from .call import Call
-from .initupload import Ask, Check, Instant, Refused
-from .tree import ROOT, Entry, TreeError
-from .upload_api import object_for
-from .views import space
-from .world import Endpoint, World, open_error, open_ok
+from ...i18n import format_bytes
+from ..call import Call
+from .replies import Endpoint, Refusal, open_error, open_ok
+from .service import DriveService
+from .tree import ROOT, Entry
 
 _MAX_PAGE = 1150
 
 
-class OpenApi:
+class OpenFileRouter:
     """proapi's ``/open/…``."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._tree = world.tree
+    def __init__(self, drive: DriveService) -> None:
+        self._drive = drive
+        self._tree = drive.tree
 
     def endpoints(self) -> list[Endpoint]:
         """What is served, for the router."""
-        guard = self._world.by_token
+        guard = self._drive.by_token
         return [
-            ("POST", r"/open/upload/init", "open_init", guard(self._init)),
-            ("GET", r"/open/upload/get_token", "open_get_token", guard(self._get_token)),
-            ("POST", r"/open/upload/resume", "open_resume", guard(self._resume)),
             ("POST", r"/open/folder/add", "open_folder_add", guard(self._add)),
             ("GET", r"/open/ufile/files", "open_files", guard(self._files)),
             ("GET POST", r"/open/folder/get_info", "open_get_info", guard(self._get_info)),
             ("GET", r"/open/user/info", "open_user_info", guard(self._user_info)),
         ]
-
-    # -- uploading
-
-    async def _init(self, call: Call) -> Response:
-        form = await call.form()
-        ask = Ask(
-            name=form.get("file_name", ""),
-            size=form.get("file_size", ""),
-            sha1=form.get("fileid", ""),
-            target=form.get("target", ""),
-            sign_key=form.get("sign_key", ""),
-            sign_val=form.get("sign_val", ""),
-            path=form.get("path", ""),
-            pick_code=form.get("pick_code", ""),
-        )
-        verdict = self._world.uploads.decide(ask)
-        call.note(ask.name)
-        empty: dict[str, object] = {
-            "pick_code": "",
-            "status": 0,
-            "sign_key": "",
-            "sign_check": "",
-            "file_id": "",
-            "target": ask.target,
-            "bucket": "",
-            "object": "",
-            "callback": [],
-        }
-        match verdict:
-            case Refused(code, message):
-                call.note(message)
-                # The Open API names a parameter error 990002; only cookie answers use 402 (protocol §2.3, §7).
-                return open_error(Refusal(990002 if code == 402 else code, message))
-            case Instant(entry):
-                call.note("status 2: 秒传")
-                return open_ok({**empty, "status": 2, "pick_code": entry.pick_code, "file_id": str(entry.file_id)})
-            case Check():
-                call.note(f"status {verdict.status}: SHA-1 of {verdict.range}?")
-                check = {"status": verdict.status, "code": verdict.code, "sign_key": verdict.sign_key}
-                return open_ok({**empty, **check, "sign_check": verdict.range})
-            case ticket:
-                call.note("status 1")
-                place = {"bucket": ticket.bucket, "object": object_for(self._world, ticket)}
-                more = {"status": 1, "pick_code": ticket.pick_code, "target": ticket.target}
-                return open_ok(
-                    {**empty, **more, **place, "callback": self._world.uploads.callback(ticket), "version": "4.0"}
-                )
-
-    async def _get_token(self, call: Call) -> Response:
-        key = self._world.accounts.new_sts()
-        return open_ok(
-            {
-                "endpoint": self._world.address,
-                "AccessKeyId": key.key_id,
-                "AccessKeySecret": key.secret,
-                "SecurityToken": key.token,
-                "Expiration": utc(key.expires),
-            }
-        )
-
-    async def _resume(self, call: Call) -> Response:
-        ticket = self._world.uploads.ticket((await call.form()).get("pick_code", ""))
-        if ticket is None:
-            return open_error(Refusal(50003, "很抱歉，该文件提取码不存在。"))
-        call.note(ticket.name)
-        return open_ok(
-            {
-                "pick_code": ticket.pick_code,
-                "target": ticket.target,
-                "version": "4.0",
-                "bucket": ticket.bucket,
-                "object": object_for(self._world, ticket),
-                "callback": self._world.uploads.callback(ticket),
-            }
-        )
 
     # -- folders
 
@@ -119,11 +38,7 @@ class OpenApi:
         pid = form.get("pid", "")
         if not pid.isdigit():
             return open_error(Refusal(990002, "参数错误。"))
-        try:
-            entry = self._tree.make_folder(int(pid), form.get("file_name", ""))
-        except TreeError as error:
-            call.note(str(error.code))
-            return open_error(Refusal(error.code, error.message))
+        entry = self._tree.make_folder(int(pid), form.get("file_name", ""))
         return open_ok({"file_name": entry.name, "file_id": str(entry.file_id)})
 
     async def _files(self, call: Call) -> Response:
@@ -186,12 +101,12 @@ class OpenApi:
     async def _user_info(self, call: Call) -> Response:
         return open_ok(
             {
-                "user_id": self._world.accounts.user_id,
+                "user_id": self._drive.accounts.user_id,
                 "user_name": "sandbox",
                 "user_face_s": "",
                 "user_face_m": "",
                 "user_face_l": "",
-                "rt_space_info": space(self._world),
+                "rt_space_info": self._drive.space(),
                 "vip_info": {"level_name": "VIP", "expire": 4102444800},
             }
         )

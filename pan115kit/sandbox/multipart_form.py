@@ -1,4 +1,4 @@
-"""multipart/form-data: small forms at once, and PostObject's with a file that is streamed (protocol §2.6).
+"""multipart/form-data: small forms at once, and PostObject's with a file that is streamed (protocol.md §2.6).
 
 Example:
     >>> body = b'--B\\r\\nContent-Disposition: form-data; name="a"\\r\\n\\r\\n1\\r\\n--B--\\r\\n'

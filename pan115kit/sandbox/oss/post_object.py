@@ -1,4 +1,4 @@
-"""PostObject: the browser form whose policy 115 has signed (protocol §2.6)."""
+"""PostObject: the browser form whose policy 115 has signed (protocol.md §2.6)."""
 
 from __future__ import annotations
 
@@ -7,30 +7,13 @@ import binascii
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .form import FileForm, FormError
-from .oss_xml import OssFault
-from .signature import v1_signature
-
-
-@dataclass(frozen=True, slots=True)
-class FormKey:
-    """The lasting key with which 115 signs upload forms.
-
-    Example:
-        >>> FormKey("id", "secret")
-        FormKey(key_id='id')
-    """
-
-    key_id: str
-    secret: str = field(repr=False)
-
-    def sign(self, policy: str) -> str:
-        """The form's ``signature`` for a base64 policy."""
-        return v1_signature(self.secret, policy)
+from ..keys import FormKey
+from ..multipart_form import FileForm, FormError
+from .xml import OssFault
 
 
 @dataclass(slots=True)
@@ -112,7 +95,7 @@ async def check_form(
             403,
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided."
-            " Check your key and signing method.",
+            " RangeCheck your key and signing method.",
         )
     sizes = _check_policy(policy, {**fields, "bucket": bucket, "key": object_key}, now)
     return PostForm(fields, object_key, form, sizes)

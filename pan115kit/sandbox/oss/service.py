@@ -1,4 +1,4 @@
-"""The OSS half: objects and multipart uploads, as strict as Aliyun's where 115 depends on it (protocol §4, §11.3)."""
+"""Objects and multipart uploads, as strict as Aliyun's where 115 depends on it (protocol.md §4, §11.3)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from email.utils import formatdate
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from ..config import GIB, MAX_PARTS
+from ...config import GIB, MAX_PARTS
+from ..call import Call, Pacer
+from ..digest import RunningHash, base64_md5, is_base64_md5
+from ..faults import FaultKind
+from ..keys import BUCKET, FormKey, StsKey
+from ..object_store import ObjectStore, Segment, StoredObject, Upload
+from ..settings import Settings
 from . import callback as callbacks
-from . import oss_xml as xml
-from .call import Call, Pacer
-from .digest import Running, base64_md5, is_base64_md5
-from .faults import FaultKind
-from .objects import ObjectStore, Segment, StoredObject, Upload
-from .oss_xml import OssFault
-from .parts import byte_range, chosen_parts, listed_parts, number_between
-from .postobject import FormKey, check_form
-from .signature import SignedRequest, StsKey, verify
-from .state import Dials
+from . import xml
+from .part_rules import byte_range, chosen_parts, listed_parts, number_between
+from .post_object import check_form
+from .signature import SignedRequest, verify
+from .xml import OssFault
 
-BUCKETS = frozenset({"fhnfile"})
 _MAX_BODY = 5 * GIB
 _MAX_COMPLETE_XML = 4 * 1024 * 1024
 
@@ -49,15 +49,15 @@ def operation(method: str, key: str, query: Mapping[str, str]) -> str:
     return {"PUT": "put_object", "HEAD": "head_object", "GET": "get_object"}.get(method, "oss_other")
 
 
-class Oss:
+class OssService:
     """One OSS service with 115's bucket.
 
     Args:
         store: Where bytes go.
         find_key: From AccessKeyId to STS key.
         form_key: The key that signs upload forms.
-        caller: Posts callbacks.
-        dials: Bandwidth and timeouts.
+        sender: Posts callbacks.
+        settings: Bandwidth and timeouts.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Oss:
         store: ObjectStore,
         find_key: Callable[[str], StsKey | None],
         form_key: FormKey,
-        caller: callbacks.Caller,
-        dials: Dials,
+        sender: callbacks.CallbackSender,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._find_key = find_key
         self._form_key = form_key
-        self._caller = caller
-        self._dials = dials
+        self._sender = sender
+        self._settings = settings
         self._pacer = Pacer()
         self._handlers: dict[str, Handler] = {
             "put_object": self._put_object,
@@ -92,7 +92,7 @@ class Oss:
         try:
             if call.route != "post_object":
                 self._authorize(call, bucket, key)
-            if bucket not in BUCKETS:
+            if bucket != BUCKET:
                 raise OssFault(404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=bucket)
             handler = self._handlers.get(call.route)
             if handler is None:
@@ -116,7 +116,7 @@ class Oss:
     async def _put_object(self, call: Call, bucket: str, key: str) -> Response:
         callback = self._callback(call.headers, call.query)
         self._forbid_overwrite(call, bucket, key)
-        segment = await self._receive(call, Running.start(), "Post body size must be less than 5G.")
+        segment = await self._receive(call, RunningHash.start(), "Post body size must be less than 5G.")
         stored = self._store.single(bucket, key, call.headers.get("content-type", ""), segment)
         self._store.put(stored)
         call.note(f"{key[:8]}… SHA-1 {stored.sha1[:8]}…")
@@ -126,7 +126,7 @@ class Oss:
     async def _post_object(self, call: Call, bucket: str, key: str) -> Response:
         form = await check_form(call.stream(self._paced), call.headers, self._form_key, bucket, time.time())
         callback = self._callback({"x-oss-callback": form.fields.get("callback", "")}, {}, form.callback_variables)
-        segment = await self._store.receive(form.file(), Running.start())
+        segment = await self._store.receive(form.file(), RunningHash.start())
         try:
             form.check_size(segment.digest.size)
         except OssFault:
@@ -324,12 +324,12 @@ class Oss:
         headers = {"x-oss-bucket": stored.bucket, "x-oss-request-id": call.request_id}
         body = callback.fill(system)
         try:
-            return await self._caller.fire(callback, body, headers, self._dials.callback_timeout)
+            return await self._sender.fire(callback, body, headers, self._settings.callback_timeout)
         except OssFault as fault:
             call.note(f"callback: {fault.message}")
             raise
 
-    async def _receive(self, call: Call, before: Running | None, too_large: str) -> Segment:
+    async def _receive(self, call: Call, before: RunningHash | None, too_large: str) -> Segment:
         length = call.headers.get("content-length")
         if length is None and call.headers.get("transfer-encoding", "") != "chunked":
             raise OssFault(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
@@ -347,7 +347,7 @@ class Oss:
         return segment
 
     async def _paced(self, size: int) -> None:
-        delay = self._pacer.delay(size, self._dials.bandwidth, time.monotonic())
+        delay = self._pacer.delay(size, self._settings.bandwidth, time.monotonic())
         if delay > 0:
             await asyncio.sleep(delay)
 
@@ -371,13 +371,17 @@ class Oss:
                 409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten."
             )
 
+    async def close(self) -> None:
+        """Drop the callback's kept connections."""
+        await self._sender.close()
+
     def _crc(self, call: Call, value: int) -> str:
         wrong = call.fault is not None and call.fault.kind is FaultKind.WRONG_CRC
         return str(value ^ 1 if wrong else value)
 
 
 def fault_reply(call: Call, fault: OssFault) -> Response:
-    """An error as OSS sends it; for HEAD the XML is in a header (protocol §4.7)."""
+    """An error as OSS sends it; for HEAD the XML is in a header (protocol.md §4.7)."""
     host_id = call.headers.get("host", "")
     body = xml.error_xml(fault, request_id=call.request_id, host_id=host_id)
     call.note(fault.code)

@@ -1,24 +1,16 @@
-"""What the sandbox remembers (SQLite) and what can be turned while it runs (:class:`Dials`).
-
-Example:
-    >>> shelf = Shelf(":memory:")
-    >>> shelf.put("user_id", "7"); shelf.get("user_id")
-    '7'
-"""
+"""What the sandbox remembers: one SQLite file, which a restart on the same data directory goes on with."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..config import GIB, MIB
-
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS kept(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entry(
     file_id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL, name TEXT NOT NULL, is_dir INTEGER NOT NULL,
     size INTEGER NOT NULL, sha1 TEXT NOT NULL, pick_code TEXT NOT NULL, added REAL NOT NULL);
@@ -53,53 +45,10 @@ CREATE TABLE IF NOT EXISTS part(
 """
 
 
-@dataclass(slots=True)
-class Dials:
-    """Everything that can be changed while the sandbox runs.
-
-    Attributes:
-        sts_life: Seconds that new STS keys live (P§2.2: 3600).
-        access_token_life: Seconds that new access tokens live (P§1.2: 7200).
-        latency_ms: Milliseconds every request waits before it is looked at.
-        bandwidth: Bytes per second into OSS, over all connections together; None for no limit.
-        size_limit: Bytes of the largest file of the account (P§2.1).
-        space_left: Bytes the drive still has room for.
-        second_check_size: Files of at least this many bytes are asked for the SHA-1 of a range (P§2.3).
-        min_app_version: initupload answers "please upgrade" below it.
-        callback_timeout: Seconds OSS waits for the callback (P§4.9: 5).
-        qr_polls: Status polls until a QR login counts as confirmed; None: only :meth:`Sandbox.login_step` does.
-        qr_long_poll: Seconds a status poll is held when nothing changes by itself.
-        object_as_url: init answers with a full URL as ``object``, which p115oss needs to keep the port (P§11.3).
-        folder_limit: Entries a folder may have (P§6.3).
-
-    Example:
-        >>> Dials().sts_life
-        3600.0
-    """
-
-    sts_life: float = 3600.0
-    access_token_life: float = 7200.0
-    latency_ms: float = 0.0
-    bandwidth: float | None = None
-    size_limit: int = 115 * GIB
-    space_left: int = 10 * 1024 * GIB
-    second_check_size: int = MIB
-    min_app_version: str = "27.0.0"
-    callback_timeout: float = 5.0
-    qr_polls: int | None = 3
-    qr_long_poll: float = 30.0
-    object_as_url: bool = False
-    folder_limit: int = 50_000
-
-
-class Shelf:
+class Database:
     """One SQLite connection that any thread may use, one statement at a time.
 
     Written without fsync: it survives a killed process, which is what a sandbox can suffer, not a power cut.
-
-    Example:
-        >>> Shelf(":memory:").number("SELECT count(*) FROM entry")
-        0
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -111,9 +60,26 @@ class Shelf:
         self._connection.executescript(_SCHEMA)
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        """All rows of a query; or run a statement."""
+        """All rows of a query."""
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
+
+    def run(self, sql: str, *values: Any) -> None:
+        """Carry out a statement."""
+        with self._lock:
+            self._connection.execute(sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside at once, or none of them."""
+        with self._lock:
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row, or None."""
@@ -125,16 +91,16 @@ class Shelf:
         return int(self.rows(sql, *values)[0][0] or 0)
 
     def get(self, name: str) -> str | None:
-        """A setting."""
-        found = self.row("SELECT value FROM setting WHERE name=?", name)
+        """The value kept under a name, or None."""
+        found = self.row("SELECT value FROM kept WHERE name=?", name)
         return None if found is None else str(found["value"])
 
     def put(self, name: str, value: str) -> None:
-        """Remember a setting."""
-        self.rows("INSERT OR REPLACE INTO setting VALUES(?,?)", name, value)
+        """Keep a value under a name."""
+        self.run("INSERT OR REPLACE INTO kept VALUES(?,?)", name, value)
 
     def once(self, name: str, make: Callable[[], str]) -> str:
-        """The setting, made on first use and the same ever after (keys and credentials of a data directory)."""
+        """The value kept under a name, made on first use (keys and credentials of a data directory)."""
         value = self.get(name)
         if value is None:
             value = make()

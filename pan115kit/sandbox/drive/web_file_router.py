@@ -1,4 +1,4 @@
-"""The cookie route's account and folder endpoints (protocol §1.1, §2.1, §6.1)."""
+"""The cookie route's drive: make folders, find, list (protocol.md §6.1)."""
 
 from __future__ import annotations
 
@@ -6,36 +6,27 @@ from datetime import datetime, timedelta, timezone
 
 from starlette.responses import Response
 
-from .accounts import Refusal
-from .call import Call, answer
-from .tree import ROOT, Entry, TreeError
-from .views import space
-from .world import Endpoint, World, cookie_error
+from ..call import Call
+from .replies import Endpoint, Refusal, answer, cookie_error, cookie_ok
+from .service import DriveService
+from .tree import ROOT, Entry
 
 _MAX_PAGE = 1150
 #: 115 writes times out as they are in China.
 _BEIJING = timezone(timedelta(hours=8))
-_VIP_UNTIL = 4102444800
 
 
-class Folders:
-    """webapi, my, appversion and the rest of proapi's app endpoints."""
+class WebFileRouter:
+    """webapi, and proapi's app endpoints."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._tree = world.tree
+    def __init__(self, drive: DriveService) -> None:
+        self._drive = drive
+        self._tree = drive.tree
 
     def endpoints(self) -> list[Endpoint]:
         """What is served, for the router."""
-        guard = self._world.by_cookie
+        guard = self._drive.by_cookie
         return [
-            ("GET POST", r"/app/uploadinfo", "uploadinfo", self._uploadinfo),
-            ("GET POST", r"/files/uploadinfo", "uploadinfo", self._uploadinfo),
-            ("GET POST", r"/(?:app|\w+)/2\.0/user/upload_key", "upload_key", guard(self._upload_key)),
-            ("GET", r"/", "user_status", self._status),
-            ("GET", r"/app/1\.0/\w+/1\.0/check/sso/?", "check_sso", self._check_sso),
-            ("GET", r"/files/index_info", "index_info", guard(self._index_info)),
-            ("GET", r"/1/web/1\.0/api/chrome", "app_version", self._app_version),
             ("POST", r"/files/add", "files_add", guard(self._add)),
             ("GET", r"/files/getid", "getid", guard(self._getid)),
             ("GET POST", r"/files/get_path_id", "get_path_id", guard(self._get_path_id)),
@@ -46,98 +37,18 @@ class Folders:
             ("POST", r"/files/order", "files_order", guard(self._order)),
         ]
 
-    # -- the account
-
-    async def _uploadinfo(self, call: Call) -> Response:
-        refusal = self._world.accounts.check_cookie(call.headers.get("cookie", ""))
-        if refusal is not None:
-            return answer({"state": False, "error": refusal.message, "errno": refusal.code, "user_id": 0})
-        limit = self._world.dials.size_limit
-        return answer(
-            {
-                "state": True,
-                "error": "",
-                "errno": 0,
-                "user_id": self._world.accounts.user_id,
-                "userkey": self._world.accounts.user_key,
-                "app_id": 0,
-                "app_version": 0,
-                "isp_type": 0,
-                "max_dir_level": 25,
-                "max_dir_level_yun": 25,
-                "max_file_num": self._world.dials.folder_limit,
-                "max_file_num_yun": self._world.dials.folder_limit,
-                "size_limit": limit,
-                "size_limit_yun": limit,
-                "type_limit": [],
-                "upload_allowed": True,
-                "upload_allowed_msg": "",
-            }
-        )
-
-    async def _upload_key(self, call: Call) -> Response:
-        data = {"userkey": self._world.accounts.user_key}
-        return answer({"state": True, "error": "", "errno": 0, "data": data})
-
-    async def _status(self, call: Call) -> Response:
-        refusal = self._world.accounts.check_cookie(call.headers.get("cookie", ""))
-        match call.query.get("ct"), call.query.get("ac"):
-            case "guide", "status":
-                return answer({"state": refusal is None})
-            case "ajax", "nav":
-                return self._user() if refusal is None else cookie_error(refusal)
-        return answer({"state": False, "error": "404 Not Found", "errno": 980006}, 404)
-
-    def _user(self) -> Response:
-        """Who is logged in, in the types 115driver decodes."""
-        flags = dict.fromkeys(("device", "rank", "liang", "mark", "mark1", "global", "forever"), 0)
-        term = {"start": 0, "expire": _VIP_UNTIL, "state": True, "mark": 1}
-        user: dict[str, object] = {
-            "user_id": self._world.accounts.user_id,
-            "user_name": "sandbox",
-            "face": "",
-            "vip": 1,
-            "expire": _VIP_UNTIL,
-            "is_privilege": True,
-            "privilege": term,
-        }
-        return answer({"state": True, "error": "", "errno": 0, "data": {**flags, **user}})
-
-    async def _check_sso(self, call: Call) -> Response:
-        """Here ``state`` 0 is the good one (protocol §1.1)."""
-        if self._world.accounts.check_cookie(call.headers.get("cookie", "")) is not None:
-            words = {"message": "请重新登录", "error": "请重新登录"}
-            return answer({"state": 1, "code": 40101032, "errno": 40101032, **words, "data": {}})
-        data = {"user_id": self._world.accounts.user_id, "expire": _VIP_UNTIL, "link": ""}
-        return answer({"state": 0, "code": 0, "errno": 0, "message": "", "error": "", "data": data})
-
-    async def _index_info(self, call: Call) -> Response:
-        devices: dict[str, object] = {"last": {}, "list": []}
-        data = {"space_info": space(self._world), "login_devices_info": devices, "imei_info": False}
-        return answer({"state": True, "error": "", "errno": 0, "data": data})
-
-    async def _app_version(self, call: Call) -> Response:
-        versions = {
-            os: {"version_code": "36.2.28", "created_time": 0, "version_url": ""} for os in ("win", "mac", "linux")
-        }
-        return answer({"state": 1, "code": 0, "error": "", "data": versions})
-
     # -- folders
 
     async def _add(self, call: Call) -> Response:
         form = await call.form()
         parent, name = _id(form.get("pid", "0")), form.get("cname", "")
         call.note(name)
-        try:
-            entry = self._tree.make_folder(parent, name)
-        except TreeError as error:
-            call.note(str(error.code))
-            return cookie_error(Refusal(error.code, error.message))
+        entry = self._tree.make_folder(parent, name)
         named = {"cid": str(entry.file_id), "cname": name, "file_id": str(entry.file_id), "file_name": name}
         return answer({"state": True, "error": "", "errno": 0, "aid": 1, **named})
 
     async def _getid(self, call: Call) -> Response:
-        """Folders only; 0 when there is none, which is also the root's id (protocol §6.1)."""
+        """Folders only; 0 when there is none, which is also the root's id (protocol.md §6.1)."""
         path = call.query.get("path", "")
         found = self._folder(ROOT, path)
         call.note(f"{path} → {found if found is not None else 'not there'}")
@@ -162,10 +73,7 @@ class Folders:
         call.note(path)
         if not self._tree.is_folder(parent):
             return cookie_error(Refusal(20009, "父目录不存在。"))
-        try:
-            return _path_answer(self._tree.make_path(parent, path))
-        except TreeError as error:
-            return cookie_error(Refusal(error.code, error.message))
+        return _path_answer(self._tree.make_path(parent, path))
 
     def _folder(self, parent: int, path: str) -> int | None:
         for name in (n for n in path.split("/") if n):
@@ -181,7 +89,7 @@ class Folders:
         query = call.query
         cid = _id(query.get("cid", "0"))
         if not self._tree.is_folder(cid):
-            cid = ROOT  # 115 shows the root for an unknown id (protocol §6.1)
+            cid = ROOT  # 115 shows the root for an unknown id (protocol.md §6.1)
         order, ascending = query.get("o", "user_ptime"), query.get("asc", "0") == "1"
         entries = self._tree.children(
             cid,
@@ -220,7 +128,7 @@ class Folders:
         return answer({"state": True, "error": "", "errNo": 0, "errno": 0, "data": rows, **counts, **more})
 
     async def _order(self, call: Call) -> Response:
-        return answer({"state": True, "error": "", "errno": 0})
+        return cookie_ok()
 
 
 def listing_row(entry: Entry) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""115's hosts: accounts, logins, uploads, the drive."""

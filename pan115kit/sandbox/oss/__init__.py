@@ -1,0 +1,1 @@
+"""Aliyun OSS with 115's bucket: objects, multipart uploads, signatures, callbacks."""

@@ -2,15 +2,6 @@
 
 Both ends are here: :class:`ClientCipher` talks to 115, :class:`ServerCipher` is 115's part, for the sandbox.
 Every constant and layout is from protocol.md §2.3 and §2.4.
-
-Example:
-    >>> server = ServerCipher()
-    >>> client = ClientCipher(server.public_key)
-    >>> channel = server.open_request(client.k_ec(1_700_000_000))
-    >>> channel.decrypt_request(client.encrypt(b"filesize=9"))
-    b'filesize=9'
-    >>> client.decrypt(channel.encrypt_reply(b'{"status":2}'))
-    b'{"status":2}'
 """
 
 from __future__ import annotations
@@ -29,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from ..errors import ConfigError, DriveProtocolError
+from ..i18n import say
 
 #: The constant client key of p115client, and the key and IV that belong to it: no ECDH there (protocol.md §2.4).
 FIXED_PUBLIC_KEY = bytes.fromhex("1d030e80a178dceececda377de128d8ed9ddcf55ae61ed46ea121a1cfc81")
@@ -200,9 +192,7 @@ class Channel:
 
 
 def _unreadable() -> DriveProtocolError:
-    return DriveProtocolError(
-        "115's encrypted answer cannot be read", hint="a proxy may have changed it; trying again may help"
-    )
+    return DriveProtocolError(say("drive.cipher.unreadable"), hint=say("drive.cipher.unreadable.hint"))
 
 
 def _compressed(key: ec.EllipticCurvePublicKey) -> bytes:
@@ -224,9 +214,7 @@ class ClientCipher:
         try:
             server = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE(), b"\x04" + server_public_key)
         except ValueError:
-            raise ConfigError(
-                "the ECDH public key of the server is not a point of P-224", hint="X‖Y, 56 bytes"
-            ) from None
+            raise ConfigError(say("drive.cipher.bad_key"), hint=say("drive.cipher.bad_key.hint")) from None
         private = ec.generate_private_key(_CURVE())
         self._public30 = _compressed(private.public_key())
         self._channel = Channel.from_secret(private.exchange(ec.ECDH(), server))

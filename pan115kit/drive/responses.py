@@ -113,7 +113,7 @@ def read_token(reply: Mapping[str, Any], endpoint: str) -> OssToken:
 
 
 def oss_endpoint(text: str) -> str:
-    """The address of OSS; Aliyun's own hosts over TLS, since 115 names them with ``http``.
+    """The address of OSS as 115 names it, scheme and host; who sends there decides about TLS.
 
     Raises:
         DriveProtocolError: It is no http(s) URL.
@@ -125,8 +125,7 @@ def oss_endpoint(text: str) -> str:
         host = ""
     if not host or parts.scheme not in ("http", "https"):
         raise DriveProtocolError(say("drive.keys.no_endpoint"), hint=say("drive.try_again"))
-    scheme = "https" if host.endswith(".aliyuncs.com") and parts.port is None else parts.scheme
-    return f"{scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def one_object(value: object) -> dict[str, Any] | None:

@@ -36,10 +36,7 @@ class Route(StrEnum):
         try:
             return cls(name)
         except ValueError:
-            known = ", ".join(repr(str(route)) for route in cls)
-            raise ConfigError(
-                say("drive.route_unknown", route=repr(name)), hint=say("drive.one_of", names=known)
-            ) from None
+            raise unknown_route(name, list(cls)) from None
 
 
 def unknown_route(name: object, known: Iterable[str]) -> ConfigError:

@@ -35,6 +35,7 @@ from pan115kit.errors import (
     RateLimitedError,
     TargetError,
 )
+from pan115kit.oss.signing import object_url
 
 # -- keys ------------------------------------------------------------------------------------------------------
 
@@ -68,7 +69,7 @@ def test_keys_carry_their_end_in_utc_whatever_the_zone(monkeypatch: pytest.Monke
         time.tzset()
     assert token.expires_at == calendar.timegm((2023, 11, 14, 23, 13, 20)) == NOW + 3600
     assert (token.access_key_id, token.access_key_secret, token.security_token) == ("STS.a", "b", "c")
-    assert token.endpoint == "https://oss-cn-shenzhen.aliyuncs.com"
+    assert object_url(token.endpoint, "bucket", "k") == "https://bucket.oss-cn-shenzhen.aliyuncs.com/k"
 
 
 def test_the_endpoint_is_asked_once() -> None:

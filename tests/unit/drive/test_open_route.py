@@ -34,6 +34,7 @@ from pan115kit.errors import (
     VerificationError,
 )
 from pan115kit.models import UploadTicket
+from pan115kit.oss.signing import object_url
 
 INIT, INFO, FILES, ADD = "/open/upload/init", "/open/folder/get_info", "/open/ufile/files", "/open/folder/add"
 USER, REFRESH = "/open/user/info", "/open/refreshToken"
@@ -156,7 +157,8 @@ def test_keys_and_their_endpoint() -> None:
         return [await drive.oss_token(), await drive.oss_token()]
 
     first, second = run(open_drive(server), story)
-    assert (first.endpoint, first.expires_at) == ("https://oss-cn-shenzhen.aliyuncs.com", NOW + 3600)
+    assert (first.endpoint, first.expires_at) == ("http://oss-cn-shenzhen.aliyuncs.com", NOW + 3600)
+    assert object_url(first.endpoint, "bucket", "k") == "https://bucket.oss-cn-shenzhen.aliyuncs.com/k"
     assert second.endpoint == "http://127.0.0.1:99"
 
 

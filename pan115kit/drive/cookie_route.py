@@ -59,7 +59,8 @@ class CookieDrive(Drive):
         values = parse_cookie(credentials.cookie)
         config = config or UploadConfig()
         api = api or ApiClient(config, route=self.route)
-        api.hide(*(values[name] for name in ("CID", "SEID", "KID") if name in values))
+        # a UID of digits only is the user id, which is no secret and stands in many texts
+        api.hide(*(value for value in values.values() if not value.isdigit()))
         super().__init__(api, endpoints=endpoints or Endpoints.from_environment(), config=config)
         self._cookie = "; ".join(f"{name}={value}" for name, value in values.items())
         self._cipher = ClientCipher(server_public_key or server_public_key_from_environment())
@@ -103,7 +104,7 @@ class CookieDrive(Drive):
 
     async def _ask_init(self, claim: FileClaim, signed: SignedRange | None) -> dict[str, Any]:
         user_id = (await self.account()).user_id
-        t = int(self._api.timing.wall())
+        t = int(self._api.server_time())
         form = self._init_form(user_id, claim, signed, t)
         body = await self._api.send(
             "POST",

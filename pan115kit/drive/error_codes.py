@@ -100,7 +100,7 @@ def wait_from_headers(headers: Mapping[str, str], *, now: float) -> float | None
         try:
             value = float(text)
         except ValueError:
-            if (moment := _http_date(text)) is not None:
+            if (moment := http_date(text)) is not None:
                 return max(0.0, moment - now)
             continue
         if value != value or value < 0:
@@ -111,7 +111,8 @@ def wait_from_headers(headers: Mapping[str, str], *, now: float) -> float | None
     return None
 
 
-def _http_date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
+    """Epoch seconds of an HTTP header's date, or None."""
     try:
         return email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -15,11 +17,13 @@ from aiolimiter import AsyncLimiter
 
 from ..config import UploadConfig
 from ..errors import AccountBlockedError, ConfigError, DriveProtocolError, NetworkError, Pan115Error
-from ..i18n import say
+from ..i18n import format_duration, say
 from .auth.credentials import Route
-from .error_codes import check_reply, error_for_http, read_object
+from .error_codes import check_reply, error_for_http, http_date, read_object
+from .redaction import Redactor
 
 T = TypeVar("T")
+logger = logging.getLogger("pan115kit")
 
 #: A block is believed for this long: 770004 lasts at least ten minutes, the firewall's page minutes to hours.
 BLOCK_SECONDS = 600.0
@@ -28,8 +32,9 @@ LONGEST_PATIENCE = 300.0
 #: Answers of 115's hosts are small and quick; ``read_timeout`` is made for OSS parts.  QR polls take about 30 s.
 LONGEST_READ = 60.0
 
-# A shorter beginning of a secret gives nothing away.
-_SHORTEST_CUT = 4
+#: Seconds by which clocks may differ before it is said and put right: Date counts whole seconds, lines are slow.
+CLOCK_TOLERANCE = 60.0
+
 _NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
@@ -55,17 +60,6 @@ def may_have_arrived(error: Pan115Error) -> bool:
 def is_http_status(code: int | str | None) -> bool:
     """Whether an error's code is an HTTP status rather than 115's own."""
     return isinstance(code, int) and 300 <= code < 600
-
-
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without the secrets, also without one that was cut off at its end."""
-    for secret in secrets:
-        text = text.replace(secret, "…")
-        for size in range(len(secret) - 1, _SHORTEST_CUT - 1, -1):
-            if text.endswith(secret[:size]):
-                text = text[:-size] + "…"
-                break
-    return text
 
 
 class Breaker:
@@ -128,18 +122,20 @@ class ApiClient:
         self.route = route
         self.timing = timing or Timing()
         self.breaker = Breaker()
-        self._secrets = {secret for secret in secrets if secret}
+        self._redactor = Redactor(secrets)
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._limiter = _limiter(config)
         self._not_before = 0.0
+        #: Seconds by which this computer's clock is ahead of 115's, as the last answer's Date said.
+        self._clock_ahead = 0.0
 
     def __repr__(self) -> str:
         return f"<ApiClient for the {self.route} route>"
 
     def hide(self, *secrets: str) -> None:
         """Add texts that must not appear in errors."""
-        self._secrets.update(secret for secret in secrets if secret)
+        self._redactor.add(*secrets)
 
     async def call(
         self,
@@ -193,8 +189,10 @@ class ApiClient:
     ) -> bytes:
         """One request within the account's rate; the body of its answer."""
         await self._turn()
+        client = self._http()
+        broken: NetworkError | None = None
         try:
-            response = await self._http().request(
+            response = await client.request(
                 method,
                 url,
                 params=params,
@@ -203,8 +201,12 @@ class ApiClient:
                 headers=headers,
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _network_error(url, error) from None
+            broken = _network_error(url, error)
+        if broken is not None:
+            # Raised outside the handler: httpx's error, its request and the cookie in it would stay in __context__.
+            raise broken from None
         now = self.timing.wall()
+        self._compare_clocks(response.headers.get("Date", ""), now)
         failure = error_for_http(response.status_code, response.headers, response.content, now=now, route=self.route)
         if failure is not None:
             raise failure
@@ -259,22 +261,52 @@ class ApiClient:
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            read = min(self.config.read_timeout, LONGEST_READ)
-            try:
-                self._client = httpx.AsyncClient(
-                    transport=self._transport,
-                    timeout=httpx.Timeout(read, connect=self.config.connect_timeout),
-                    follow_redirects=False,
-                    trust_env=True,
-                )
-            except (ValueError, ImportError, httpx.InvalidURL):
-                # Not shown: a proxy's address may hold its password.
-                raise ConfigError(say("drive.proxy"), hint=say("drive.proxy.hint")) from None
+            self._client = self._new_client()
+        if self._client is None:
+            # Not shown, and not in __context__: a proxy's address may hold its password.
+            raise ConfigError(say("drive.proxy"), hint=say("drive.proxy.hint"))
         return self._client
+
+    def _new_client(self) -> httpx.AsyncClient | None:
+        """Connections to 115, or None where the environment's proxy cannot be used."""
+        read = min(self.config.read_timeout, LONGEST_READ)
+        with contextlib.suppress(ValueError, ImportError, httpx.InvalidURL):
+            return httpx.AsyncClient(
+                transport=self._transport,
+                timeout=httpx.Timeout(read, connect=self.config.connect_timeout),
+                follow_redirects=False,
+                trust_env=True,
+            )
+        return None
+
+    # -- clocks ------------------------------------------------------------------------------------------------
+
+    def server_time(self) -> float:
+        """Epoch seconds as 115 counts them: this computer's, put right by 115's own where they differ much."""
+        return self.timing.wall() - (self._clock_ahead if self.clock_is_wrong else 0.0)
+
+    @property
+    def clock_is_wrong(self) -> bool:
+        """Whether 115's answers say that this computer's clock is off by more than :data:`CLOCK_TOLERANCE`."""
+        return abs(self._clock_ahead) > CLOCK_TOLERANCE
+
+    def clock_hint(self) -> str:
+        """How wrong the clock is, and what to do."""
+        key = "drive.clock.fast" if self._clock_ahead > 0 else "drive.clock.slow"
+        return say(key, time=format_duration(abs(self._clock_ahead)))
+
+    def _compare_clocks(self, date: str, now: float) -> None:
+        moment = http_date(date)
+        if moment is None:
+            return
+        was_wrong = self.clock_is_wrong
+        self._clock_ahead = now - moment
+        if self.clock_is_wrong and not was_wrong:
+            logger.warning("this computer's clock differs from 115's by %.0f s; set it", self._clock_ahead)
 
     def _clean(self, error: Pan115Error) -> None:
         """Cut our secrets out of 115's words."""
-        error.server_message = redact(error.server_message, self._secrets)
+        error.server_message = self._redactor.redact(error.server_message)
 
 
 def _limiter(config: UploadConfig) -> AsyncLimiter | None:
@@ -287,4 +319,7 @@ def _network_error(url: str, error: Exception) -> NetworkError:
     """Names the host and the kind of failure, nothing of the request."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     kind = type(error).__name__
-    return NetworkError(say("drive.no_answer", host=host), hint=say("drive.no_answer.hint"), code=kind)
+    text = str(error)
+    by_clock = "certificate is not yet valid" in text or "certificate has expired" in text
+    hint = say("drive.no_answer.clock") if by_clock else say("drive.no_answer.hint")
+    return NetworkError(say("drive.no_answer", host=host), hint=hint, code=kind)

@@ -118,10 +118,10 @@ class Drive(abc.ABC):
         """One initupload / upload/init call (protocol.md §2.3, §3.1)."""
         claim = replace(claim, file_name=shorten_file_name(claim.file_name))
         proof = signed
-        in_doubt = False
+        in_doubt = clock_blamed = False
 
         async def attempt() -> Instant | NeedsUpload | SecondCheck:
-            nonlocal proof, in_doubt
+            nonlocal proof, in_doubt, clock_blamed
             if in_doubt and (found := await self._already_there(claim)) is not None:
                 return found
             in_doubt = answered = False
@@ -133,6 +133,11 @@ class Drive(abc.ABC):
                 # An instant upload whose reply is lost has made its file: asking again would make a second one.
                 in_doubt = not answered and may_have_arrived(error)
                 refused = proof is not None and isinstance(error, VerificationError)
+                if error.code == Code.SIGNATURE_INVALID and self._api.clock_is_wrong:
+                    # The same is said of a slow look-up, so it is asked once more, with 115's time; then it is final.
+                    error.hint = self._api.clock_hint()
+                    error.retryable = not clock_blamed
+                    clock_blamed = True
                 if refused or error.code == Code.SIGNATURE_INVALID:
                     proof = None  # from the beginning, so that 115 names a range again (protocol.md §2.3)
                 if not refused:

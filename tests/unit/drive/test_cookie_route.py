@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 
 import httpx
@@ -388,3 +389,54 @@ def test_a_request_that_never_left_is_simply_repeated() -> None:
     server = inits(httpx.ConnectError("refused"), NEEDED)
     assert init(server) == NeedsUpload(TICKET)
     assert "/files" not in server.paths()
+
+
+# -- this computer's clock -------------------------------------------------------------------------------------
+
+
+def dated(reply: Any, seconds_behind: float) -> httpx.Response:
+    """An answer whose Date is this much before the present of the test."""
+    return httpx.Response(200, json=reply, headers={"Date": formatdate(NOW - seconds_behind, usegmt=True)})
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -500.0])
+def test_a_wrong_clock_is_put_right_with_115s(ahead: float, caplog: pytest.LogCaptureFixture) -> None:
+    """The init carries a time: after a long sleep of the laptop or with a dead battery it would be refused."""
+    server = Scripted115()
+    server.on("/app/uploadinfo", dated(UPLOAD_INFO, ahead))
+    server.on("/4.0/initupload.php", encrypted(NEEDED))
+    run(cookie_drive(server), lambda drive: drive.init_once(CLAIM, None))
+    assert [int(form["t"]) for form in server.init_forms()] == [int(NOW - ahead)]
+    assert f"{ahead:.0f} s" in caplog.text
+
+
+def test_a_clock_that_is_only_a_little_off_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Date counts whole seconds and lines are slow."""
+    server = Scripted115()
+    server.on("/app/uploadinfo", dated(UPLOAD_INFO, 30))
+    server.on("/4.0/initupload.php", encrypted(NEEDED))
+    run(cookie_drive(server), lambda drive: drive.init_once(CLAIM, None))
+    assert [int(form["t"]) for form in server.init_forms()] == [int(NOW)]
+    assert not caplog.records
+
+
+def test_sig_invalid_with_a_wrong_clock_names_the_clock_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise 20 s of retries end in "sig invalid", which nobody understands."""
+    monkeypatch.setenv("PAN115_LANG", "en")
+    server = Scripted115()
+    server.on("/app/uploadinfo", dated(UPLOAD_INFO, 7200))
+    server.on("/4.0/initupload.php", encrypted({"status": 0, "statuscode": 400, "statusmsg": "sig invalid"}))
+    with pytest.raises(DriveError, match="clock is 2h 0m fast"):
+        run(cookie_drive(server), lambda drive: drive.init_once(CLAIM, None))
+    assert len(server.init_forms()) == 2
+    assert sum(server.time.sleeps) < 2
+
+
+def test_sig_invalid_with_a_right_clock_is_asked_again() -> None:
+    """115 says it too when its own look-up was slow."""
+    server = Scripted115()
+    server.on("/app/uploadinfo", dated(UPLOAD_INFO, 0))
+    busy = encrypted({"status": 0, "statuscode": 400, "statusmsg": "sig invalid"})
+    server.on("/4.0/initupload.php", [busy, busy, busy, encrypted(NEEDED)])
+    answer = run(cookie_drive(server), lambda drive: drive.init_once(CLAIM, None))
+    assert isinstance(answer, NeedsUpload)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -345,3 +347,48 @@ def test_the_fake_clock_moves_by_sleeping() -> None:
     time = FakeTime()
     asyncio.run(time.timing.sleep(3))  # type: ignore[arg-type]
     assert time.timing.clock() == time.timing.wall() == time.now
+
+
+def test_a_certificate_out_of_date_points_to_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock years off, TLS fails before 115 can say what time it is."""
+    monkeypatch.setenv("PAN115_LANG", "en")
+    fault = httpx.ConnectError(
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid"
+    )
+    with pytest.raises(NetworkError, match="clock"):
+        asyncio.run(call(script(fault).api()))
+
+
+def test_a_request_looks_for_no_module_that_is_missing() -> None:
+    """httpcore asks sniffio which loop runs, many times a request; each failing import walks the whole sys.path."""
+    missing: list[str] = []
+    gone = asyncio.Event()
+
+    class Seen:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> None:
+            missing.append(name)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+        gone.set()
+
+    async def story() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        api = ApiClient(UploadConfig(api_rate=0))
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
+        await api.send("GET", url)
+        sys.meta_path.insert(0, Seen)  # type: ignore[arg-type]
+        try:
+            await api.send("GET", url)
+        finally:
+            sys.meta_path.remove(Seen)  # type: ignore[arg-type]
+        await api.close()
+        server.close()
+        await gone.wait()
+
+    asyncio.run(story())
+    assert missing == []

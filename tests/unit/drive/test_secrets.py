@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import traceback
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -29,13 +32,13 @@ from pan115kit.drive.auth.device_login import start_device_login
 from pan115kit.drive.cookie_route import CookieDrive
 from pan115kit.drive.data import FileClaim
 from pan115kit.drive.open_route import OpenDrive
-from pan115kit.errors import Pan115Error
+from pan115kit.errors import ConfigError, NetworkError, Pan115Error
 
 CLAIM = FileClaim("a.bin", 3_000_000, "0" * 40, "77")
 ACCESS, REFRESH, NEW_ACCESS, NEW_REFRESH = "acc-5ecret-1", "ref-5ecret-1", "acc-5ecret-2", "ref-5ecret-2"
 KEYS = {"AccessKeyId": "STS.5ecret", "AccessKeySecret": "key-5ecret", "SecurityToken": "sts-5ecret"}
 SECRETS = [
-    *(value for name, value in parse_cookie(COOKIE).items() if name != "UID"),
+    *parse_cookie(COOKIE).values(),
     USER_KEY,
     ACCESS,
     REFRESH,
@@ -44,6 +47,9 @@ SECRETS = [
     "5ecret",
 ]
 OF_COOKIE, OF_TOKENS = f"{COOKIE} {USER_KEY}", f"{ACCESS} {REFRESH}"
+
+
+ENCODINGS = (str.upper, str.title, lambda text: text.encode().hex(), lambda text: b64encode(text.encode()).decode())
 
 
 def faults(echo: str) -> list[Any]:
@@ -57,6 +63,11 @@ def faults(echo: str) -> list[Any]:
         html(405),
         httpx.Response(200, content=b'{"cut'),
         *({"state": False, "code": 1, "message": "x" * space + echo} for space in range(0, 200, 7)),
+        *(
+            {"state": False, "code": 1, "message": f"{'x' * n}{encode(echo)}"}
+            for n in range(3)
+            for encode in ENCODINGS
+        ),
         {"state": False, "code": 40140125, "message": echo},
         {"state": False, "code": 40140116, "message": echo},
         {"StatusCode": "400", "ErrorCode": "400", "ErrorMessage": f"Throttling.User {echo}"},
@@ -67,8 +78,40 @@ def faults(echo: str) -> list[Any]:
 
 def assert_silent(*texts: str) -> None:
     for text in texts:
+        lower = text.lower()
         for secret in SECRETS:
-            assert secret not in text
+            assert secret.lower() not in lower
+            assert secret.encode().hex() not in lower
+        for run in re.findall(r"[A-Za-z0-9+/]{12,}", text):
+            decoded = b"".join(b64decode(run[n : n + (len(run) - n) // 4 * 4]) for n in range(4))
+            assert not [secret for secret in SECRETS if secret.encode() in decoded]
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all that error trackers follow from it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.ReadTimeout("silent")])
+def test_a_broken_line_keeps_no_request(fault: Exception) -> None:
+    """Sentry and IPython's %debug walk to the error below, whose request has the cookie among its headers."""
+    server = Scripted115()
+    server.on("/app/uploadinfo", fault)
+    drive = CookieDrive(Credentials(COOKIE), endpoints=ENDPOINTS, config=CONFIG, api=server.api())
+    with pytest.raises(NetworkError) as caught:
+        asyncio.run(drive.account())
+    assert [type(error) for error in chain(caught.value)] == [NetworkError]
+
+
+def test_a_proxy_that_cannot_be_used_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address holds one, and httpx quotes it."""
+    monkeypatch.setenv("HTTP_PROXY", "bad://me:5ecret@proxy")
+    drive = CookieDrive(Credentials(COOKIE), endpoints=ENDPOINTS, config=CONFIG)
+    with pytest.raises(ConfigError, match="proxy") as caught:
+        asyncio.run(drive.account())
+    assert_silent(*(rendered(error) for error in chain(caught.value)))
 
 
 def rendered(error: BaseException) -> str:

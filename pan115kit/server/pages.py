@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from importlib import resources
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ..i18n import language, languages
+from ..i18n import catalogue, language, languages
 
 # not from the system's tables: on Windows a registry entry can make a module "text/plain", which browsers refuse
 _TYPES = {
@@ -78,9 +79,15 @@ def pages_router() -> APIRouter:
     assets = load_assets()
     template = assets.pop("index.html").content.decode()
     pages = {
-        lang: _asset(template.replace('lang="en"', f'lang="{lang}"', 1).encode(), _TYPES[".html"])
+        lang: _asset(
+            template.replace(
+                'lang="en" data-languages="en"', f'lang="{lang}" data-languages="{" ".join(languages())}"', 1
+            ).encode(),
+            _TYPES[".html"],
+        )
         for lang in languages()
     }
+    texts = {lang: _asset(json.dumps(dict(catalogue(lang))).encode(), "application/json") for lang in languages()}
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def index(request: Request) -> Response:
@@ -93,6 +100,12 @@ def pages_router() -> APIRouter:
         if name not in assets:
             raise HTTPException(404)
         return assets[name].answer(request)
+
+    @router.api_route("/static/locales/{lang}.json", methods=["GET", "HEAD"])
+    async def locale(request: Request, lang: str) -> Response:
+        if lang not in texts:
+            raise HTTPException(404)
+        return texts[lang].answer(request)
 
     @router.get("/favicon.ico")
     async def icon(request: Request) -> Response:

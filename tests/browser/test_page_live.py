@@ -52,7 +52,7 @@ def test_an_upload_added_on_the_page_goes_from_0_to_100(
 ) -> None:
     """The whole use: add, watch bar, percent, parts and speed, get the file id; and 115 has the file."""
     path = make_file(files, "电影 movie.mkv", 6_000_000)
-    expect(seen.page.locator("#empty")).to_be_visible()
+    expect(seen.page.locator("#uploads .empty")).to_be_visible()
     seen.page.click("#add")
     seen.page.fill("[name=file_path]", str(path))
     seen.page.fill("[name=target_path]", "/影视/2025")
@@ -81,7 +81,7 @@ def test_an_upload_added_on_the_page_goes_from_0_to_100(
     expect(row.locator(".badge").first).to_have_text("Uploaded")
     expect(row.locator(".amount")).to_have_text("100% (6 MB / 6 MB)")
     expect(row.locator(".folder")).to_have_text("to /影视/2025")
-    expect(seen.page.locator("#uploads-title")).to_have_text("Uploads (1)")
+    expect(seen.page.locator("#uploads .heading")).to_have_text("Uploads (1)")
     assert client.local_sandbox.read("/影视/2025/电影 movie.mkv") == path.read_bytes()
     # everything came from this server, and the token is not in the address
     assert {url.split("/")[2] for url in seen.requests} == {f"127.0.0.1:{server.port}"}
@@ -103,7 +103,7 @@ def test_pause_resume_cancel_and_retry_do_what_they_say(seen: Seen, client: Pan1
     assert seen.percent("a.bin") >= stopped
     until(lambda: seen.percent("a.bin") > stopped, "it to go on")
     seen.button("a.bin", "cancel").click()
-    dialog = seen.page.locator("#confirm")
+    dialog = seen.page.locator("#uploads dialog")
     expect(dialog).to_contain_text("a.bin")
     dialog.locator("[value=no]").click()
     expect(dialog).not_to_be_visible()
@@ -125,34 +125,36 @@ def test_all_at_once(seen: Seen, client: Pan115Client, files: Path) -> None:
     for number in range(3):
         client.submit(make_file(files, f"{number}.bin", 3_000_000), "/")
     seen.count(3)
-    seen.page.click("#all-pause")
+    seen.page.click("[data-all=pause]")
     for number in range(3):
         seen.reach(f"{number}.bin", "paused")
-    expect(seen.page.locator("#all-pause")).not_to_be_visible()
-    expect(seen.page.locator("#overall")).to_contain_text("of 9 MB")
+    expect(seen.page.locator("[data-all=pause]")).not_to_be_visible()
+    expect(seen.page.locator("#uploads .overall")).to_contain_text("/ 9 MB")
     widen(client)
-    seen.page.click("#all-resume")
+    seen.page.click("[data-all=resume]")
     for number in range(3):
         seen.reach(f"{number}.bin", "success")
-    expect(seen.page.locator("#overall")).not_to_be_visible()
+    expect(seen.page.locator("#uploads .overall")).to_contain_text("100%")
+    expect(seen.page.locator("#uploads .files")).to_have_text("3 of 3 files")
 
 
 def test_an_unfinished_session_is_resumed_and_another_deleted(seen: Seen, client: Pan115Client, files: Path) -> None:
-    """What earlier runs left is listed below, with its progress."""
+    """What earlier runs left is in the list, with its progress."""
     queue = client.queue
     for name in ("keep.bin", "drop.bin"):
         job = client.submit(make_file(files, name, 6_000_000), "/")
         until(lambda job=job: job.progress.uploaded_parts >= 3)
         queue.stop(job.job_id)
         seen.reach(name, "cancelled")
-    rows = seen.page.locator("#sessions .item")
+    rows = seen.page.locator("#uploads .item[data-group=unfinished]")
     expect(rows).to_have_count(2)
-    expect(seen.page.locator("#sessions-title")).to_have_text("Unfinished sessions (2)")
-    rows.filter(has_text="drop.bin").locator("[data-action=delete]").click()
-    seen.page.locator("#confirm [value=yes]").click()
+    expect(seen.page.locator("#uploads .counts")).to_contain_text("2 resumable")
+    rows.filter(has_text="drop.bin").locator("[data-action=discard]").click()
+    seen.page.locator("#uploads dialog [value=yes]").click()
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("keep.bin")
     widen(client)
+    seen.page.wait_for_timeout(500)  # a row that has just moved is deaf to the pointer, which was aimed at another
     rows.filter(has_text="keep.bin").locator("[data-action=resume]").click()
     done = seen.page.locator("#uploads .item[data-status=success]", has_text="keep.bin")
     expect(done).to_have_count(1)
@@ -165,7 +167,7 @@ def test_an_old_answer_does_not_bring_a_deleted_session_back(seen: Seen, client:
     job = client.submit(make_file(files, "drop.bin", 6_000_000), "/")
     until(lambda: job.progress.uploaded_parts >= 1)
     client.queue.stop(job.job_id)
-    rows = seen.page.locator("#sessions .item")
+    rows = seen.page.locator("#uploads .item[data-group=unfinished]")
     expect(rows).to_have_count(1)
     before = seen.page.evaluate("fetch('api/upload/sessions').then(answer => answer.text())")
     assert "drop.bin" in before
@@ -173,8 +175,8 @@ def test_an_old_answer_does_not_bring_a_deleted_session_back(seen: Seen, client:
     seen.page.route("**/api/upload/sessions", lambda route: route.continue_() if held else held.append(route))
     client.submit(files / "missing.bin", "/")  # news: the page looks at the sessions again
     until(lambda: seen.heard() == [] and held, "the look that is held back")
-    rows.locator("[data-action=delete]").click()
-    seen.page.locator("#confirm [value=yes]").click()
+    rows.locator("[data-action=discard]").click()
+    seen.page.locator("#uploads dialog [value=yes]").click()
     expect(rows).to_have_count(0)
     held[0].fulfill(body=before, content_type="application/json")
     seen.page.evaluate(
@@ -200,7 +202,7 @@ def test_a_path_that_may_not_be_uploaded_is_refused_in_words(seen: Seen, files: 
 def test_a_failed_upload_says_why(seen: Seen, client: Pan115Client, files: Path) -> None:
     client.submit(files / "missing.bin", "/")
     seen.reach("missing.bin", "failed")
-    expect(seen.row("missing.bin").locator(".error")).to_contain_text("missing.bin")
+    expect(seen.row("missing.bin").locator(".note")).to_contain_text("missing.bin")
     expect(seen.button("missing.bin", "retry")).to_be_visible()
     expect(seen.button("missing.bin", "pause")).to_have_count(0)
 

@@ -55,11 +55,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(app: Path) -> Iterator[str]:
     """The app on an origin of its own, as a development server has it."""
 
-    class RedactedDict(http.server.SimpleHTTPRequestHandler):
+    class QuietHandler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """RedactedDict."""
+            """Silent."""
 
-    handler = functools.partial(RedactedDict, directory=os.fspath(app))
+    handler = functools.partial(QuietHandler, directory=os.fspath(app))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         worker = threading.Thread(target=server.serve_forever)
         worker.start()

@@ -64,7 +64,9 @@ class Seen:
 
     def row(self, name: str) -> Locator:
         """The row of an upload."""
-        return self.page.locator("#uploads .item").filter(has=self.page.locator(".name", has_text=name))
+        return self.page.locator("#uploads .item:not([data-group=unfinished])").filter(
+            has=self.page.locator(".name", has_text=name)
+        )
 
     def button(self, name: str, action: str) -> Locator:
         return self.row(name).locator(f"[data-action={action}]")
@@ -85,7 +87,7 @@ class Seen:
     def connected(self) -> None:
         """Wait for the server's first word, and for the list that follows it."""
         expect(self.page.locator("#connection")).to_have_attribute("data-state", "connected")
-        expect(self.page.locator("#uploads:visible, #empty:visible")).to_have_count(1)
+        expect(self.page.locator("#uploads .scroller:visible, #uploads .empty:visible")).to_have_count(1)
 
     def heard(self) -> list[str]:
         """The complaints up to now: the browser's answer comes after all it has said before."""

@@ -1,4 +1,4 @@
-"""The six calls to OSS that an upload needs (protocol §4.2), over httpx, signed by oss2.
+"""The six calls to OSS that an upload needs (protocol.md §4.2), over httpx, signed by oss2.
 
 Each is sent once.  The only repetition here is with new STS keys, when OSS says that the present ones are stale; any
 other retry is decided by who knows the whole upload.  All errors are :class:`~pan115kit.errors.Pan115Error`.
@@ -14,19 +14,18 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..errors import FileChangedError, NetworkError, NoSuchUploadError, OssError
+from ..i18n import say
 from ..models import OssToken, Part
 from . import responses
 from .crc64 import crc64, crc64_combine
-from .responses import CallbackReply as CallbackReply
-from .signing import Call, SignedCall, check_signature_version, sign
-from .signing import Callback as Callback
+from .responses import CallbackReply
+from .signing import Call, Callback, SignedCall, sign
 from .sts_keys import CredentialsProvider
-from .transport import make_http_client as make_http_client
 
-#: Makes the bytes of one request, anew for each time it is sent.
+#: Makes the bytes of one request, from the start each time it is sent.
 Body = Callable[[], AsyncIterator[bytes | memoryview]]
 
-#: Parts on one page of ListParts (protocol §4.2).
+#: Parts on one page of ListParts (protocol.md §4.2).
 _PAGE = 1000
 
 
@@ -34,13 +33,9 @@ class OssBucket:
     """One bucket, reached at the endpoint that the STS keys name.
 
     Args:
-        http: From :func:`make_http_client`.
+        http: From :func:`pan115kit.oss.transport.make_http_client`.
         credentials: The account's STS keys.
         bucket: Its name, from the upload ticket.
-        signature: ``v1`` or ``v4``.
-
-    Raises:
-        ConfigError: There is no such signature.
     """
 
     def __init__(
@@ -48,16 +43,13 @@ class OssBucket:
         http: httpx.AsyncClient,
         credentials: CredentialsProvider,
         bucket: str,
-        *,
-        signature: str = "v1",
     ) -> None:
         self._http = http
         self._credentials = credentials
         self.name = bucket
-        self._signature = check_signature_version(signature)
 
     def __repr__(self) -> str:
-        return f"<OssBucket {self.name!r}, signature {self._signature}>"
+        return f"<OssBucket {self.name!r}>"
 
     async def put_object(self, key: str, body: Body, size: int, callback: Callback | None) -> CallbackReply:
         """Send a whole file in one request.
@@ -86,7 +78,7 @@ class OssBucket:
 
         Args:
             key: Object key from the upload ticket.
-            sequential: 115 needs it: without, OSS knows no SHA-1 and 115 refuses the file (protocol §4.3).
+            sequential: 115 needs it: without, OSS knows no SHA-1 and 115 refuses the file (protocol.md §4.3).
 
         Raises:
             OssError: OSS refuses.
@@ -121,10 +113,10 @@ class OssBucket:
         etag = responses.clean_etag(reply.headers.get("ETag", ""))
         if not etag:
             raise OssError(
-                f"OSS took part {number} but gave no ETag",
+                say("oss.no_etag", number=number),
                 status=reply.status_code,
                 request_id=reply.headers.get("x-oss-request-id", ""),
-                hint="ask ListParts",
+                hint=say("oss.no_etag.hint"),
                 retryable=True,
             )
         return Part(number, size, etag, crc)
@@ -148,9 +140,9 @@ class OssBucket:
                 return sorted(parts, key=lambda part: part.number)
             if following <= marker:
                 raise OssError(
-                    f"OSS's list of parts does not advance past part {marker}",
+                    say("oss.list_does_not_advance", number=marker),
                     status=reply.status_code,
-                    hint="try again later",
+                    hint=say("oss.list_does_not_advance.hint"),
                     retryable=True,
                 )
             marker = following
@@ -193,9 +185,9 @@ class OssBucket:
             return
         if reply.status_code != 204:
             raise OssError(
-                f"OSS answered AbortMultipartUpload with HTTP {reply.status_code} instead of 204",
+                say("oss.abort_not_confirmed", status=reply.status_code),
                 status=reply.status_code,
-                hint="a proxy or portal may be in the way",
+                hint=say("oss.something_in_the_way.hint"),
                 retryable=True,
             )
 
@@ -203,7 +195,7 @@ class OssBucket:
         """Send ``call``, once more with new keys if need be; the answer and the CRC-64 of what was sent."""
         token = await self._credentials.get()
         reply, crc = await self._exchange(call, token, body, size)
-        if reply.status_code == 403 and responses.error_code(reply) in responses.WORTH_NEW_KEYS:
+        if responses.needs_new_keys(reply):
             token = await self._credentials.renew(token)
             reply, crc = await self._exchange(call, token, body, size)
         if reply.status_code not in (200, 204):
@@ -213,7 +205,7 @@ class OssBucket:
     async def _exchange(
         self, call: Call, token: OssToken, body: Body | None, size: int
     ) -> tuple[httpx.Response, int | None]:
-        signed = sign(call, token, self.name, version=self._signature)
+        signed = sign(call, token, self.name)
         content = None if body is None else _CountedBody(body(), size)
         try:
             reply = await self._answer(call, signed, content, size)
@@ -254,11 +246,13 @@ class _CountedBody(httpx.AsyncByteStream):
         piece = await anext(self._pieces, None)
         if piece is None:
             if self._left:
-                raise FileChangedError(f"the body ended {self._left} bytes early", hint="upload the file again")
+                raise FileChangedError(
+                    say("oss.body_too_short", count=self._left), hint=say("oss.file_changing.hint")
+                )
             raise StopAsyncIteration
         self._left -= len(piece)
         if self._left < 0:
-            raise FileChangedError(f"the body is {-self._left} bytes too long", hint="upload the file again")
+            raise FileChangedError(say("oss.body_too_long", count=-self._left), hint=say("oss.file_changing.hint"))
         self.crc = crc64(piece, self.crc)
         return piece  # type: ignore[return-value]  # h11 takes memoryviews, httpx's annotation does not say so
 
@@ -280,16 +274,16 @@ def network_error(error: httpx.HTTPError | httpx.InvalidURL, what: str, host: st
     """The error for a request without an answer; names the host, neither query nor headers."""
     match error:
         case httpx.ConnectTimeout() | httpx.ConnectError():
-            message = f"{what}: cannot connect to {host}"
+            message = say("network.cannot_connect", what=what, host=host)
         case httpx.ReadTimeout():
-            message = f"{what}: no answer from {host}"
+            message = say("network.no_answer", what=what, host=host)
         case httpx.WriteTimeout():
-            message = f"{what}: {host} takes no more bytes"
+            message = say("network.takes_no_more", what=what, host=host)
         case httpx.ProxyError():
-            message = f"{what}: the proxy before {host} refuses"
+            message = say("network.proxy_refuses", what=what, host=host)
         case httpx.LocalProtocolError() | httpx.InvalidURL():
             # Its text may quote a header.
-            return NetworkError(f"{what}: no valid request to {host} can be made", retryable=False)
+            return NetworkError(say("network.no_valid_request", what=what, host=host), retryable=False)
         case _:
-            message = f"{what}: the connection to {host} broke"
+            message = say("network.broke", what=what, host=host)
     return NetworkError(message, hint=str(error))

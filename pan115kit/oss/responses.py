@@ -1,4 +1,4 @@
-"""What OSS answered: errors, XML, 115's callback reply (protocol §4.7, §5).  Pure: the clock is passed in."""
+"""What OSS answered: errors, XML, 115's callback reply (protocol.md §4.7, §5).  Pure: the clock is passed in."""
 
 from __future__ import annotations
 
@@ -13,66 +13,76 @@ from xml.etree import ElementTree
 
 import httpx
 
+from .._base.drive_codes import RULES, as_int
 from ..errors import (
     CallbackFailedError,
     ChecksumMismatchError,
     DriveError,
     DriveProtocolError,
-    NoSpaceError,
     NoSuchUploadError,
     OssCredentialsError,
     OssError,
     PartAlreadyExistError,
     PartNotSequentialError,
-    RateLimitedError,
-    TargetError,
     VerificationError,
 )
-from ..i18n import format_duration
+from ..i18n import format_duration, say
 from ..models import Part
 
-#: 403 codes that mean the STS keys are stale (protocol §4.6).
-STALE_KEYS = frozenset({"SecurityTokenExpired", "InvalidAccessKeyId", "InvalidSecurityToken"})
-#: 403 codes after which new keys are tried once; the last two often have another cause (protocol §4.7).
-WORTH_NEW_KEYS = STALE_KEYS | {"SignatureDoesNotMatch", "AccessDenied"}
 
-_BUSY = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "ServerBusy"})
-_BY_CODE: dict[str, type[OssError]] = {
-    "NoSuchUpload": NoSuchUploadError,
-    "PartAlreadyExist": PartAlreadyExistError,
-    "PartNotSequential": PartNotSequentialError,
-    "CallbackFailed": CallbackFailedError,
+@dataclass(frozen=True, slots=True)
+class OssCode:
+    """What one of OSS's codes means to an upload.
+
+    Attributes:
+        kind: The error it is raised as.
+        hint: The catalogue's key of what to do, if the kind's own advice is not enough.
+        retryable: Whether the same may succeed later; None leaves it to the kind, or to the HTTP status.
+        new_keys: With HTTP 403: new STS keys are tried once.
+    """
+
+    kind: type[OssError] = OssError
+    hint: str = ""
+    retryable: bool | None = None
+    new_keys: bool = False
+
+
+_STALE_KEYS = OssCode(OssCredentialsError, "oss.fresh_keys_refused.hint", new_keys=True)
+_ASK_PARTS = OssCode(hint="oss.ask_which_parts.hint")
+_START_AGAIN = OssCode(hint="oss.start_again.hint")
+_CALLBACK_FAILED = OssCode(CallbackFailedError, "oss.not_in_drive_yet.hint")
+_BUSY = OssCode(retryable=True)
+
+#: Every code that is more than its HTTP status (protocol.md §4.6, §4.7).
+CODES: dict[str, OssCode] = {
+    "NoSuchUpload": OssCode(NoSuchUploadError, "oss.upload_gone.hint"),
+    "PartAlreadyExist": OssCode(PartAlreadyExistError, "oss.compare_parts.hint"),
+    "PartNotSequential": OssCode(PartNotSequentialError, "oss.ask_where_to_go_on.hint"),
+    "CallbackFailed": _CALLBACK_FAILED,
+    "SecurityTokenExpired": _STALE_KEYS,
+    "InvalidAccessKeyId": _STALE_KEYS,
+    "InvalidSecurityToken": _STALE_KEYS,
+    # these two often have another cause than stale keys
+    "SignatureDoesNotMatch": OssCode(hint="oss.check_clock.hint", new_keys=True),
+    "AccessDenied": OssCode(hint="oss.keys_not_allowed.hint", new_keys=True),
+    "EntityTooSmall": OssCode(hint="oss.part_too_small.hint"),
+    "EntityTooLarge": OssCode(hint="oss.part_too_large.hint"),
+    "InvalidPart": _ASK_PARTS,
+    "InvalidPartOrder": _ASK_PARTS,
+    "NoSuchBucket": _START_AGAIN,
+    "NoSuchKey": _START_AGAIN,
+    "SlowDown": _BUSY,
+    "ServiceUnavailable": _BUSY,
+    "InternalError": _BUSY,
+    "RequestTimeout": _BUSY,
+    "ServerBusy": _BUSY,
 }
-_HINTS = {
-    "NoSuchUpload": "the upload was completed, aborted or has expired: start it anew",
-    "PartAlreadyExist": "compare it with ListParts",
-    "PartNotSequential": "ask ListParts where to go on",
-    "CallbackFailed": "the object is stored, but 115 does not know of it yet",
-    "EntityTooSmall": "a part other than the last is smaller than 100 KiB",
-    "EntityTooLarge": "a part or a single PUT carries at most 5 GiB",
-    "InvalidPart": "ask ListParts which parts there are",
-    "InvalidPartOrder": "ask ListParts which parts there are",
-    "SignatureDoesNotMatch": "check this computer's clock",
-    "AccessDenied": "115 gave keys that do not allow this upload; start it anew",
-    "NoSuchBucket": "start the upload anew",
-    "NoSuchKey": "start the upload anew",
-}
-_CALLBACK_ERRORS: dict[int, tuple[type[DriveError], str]] = {
-    10002: (VerificationError, "115 found other content than it was told; upload the file again"),
-    10014: (TargetError, "the target folder is gone"),
-    20009: (TargetError, "the target folder is gone"),
-    91005: (NoSpaceError, "make room in the drive"),
-    # not a no: 115 had no time to take the file in (protocol §7, §9)
-    590075: (RateLimitedError, "115 was asked too often; the upload is tried again"),
-    990005: (RateLimitedError, "115 is busy; the upload is tried again"),
-    990009: (RateLimitedError, "115 is busy; the upload is tried again"),
-    990019: (RateLimitedError, "115 is busy; the upload is tried again"),
-}
+_OTHER_CODE = OssCode()
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackReply:
-    """115's record of the finished file, as OSS relays it (protocol §5).
+    """115's record of the finished file, as OSS relays it (protocol.md §5).
 
     Attributes:
         file_size: Bytes, or None where 115 did not say.
@@ -107,17 +117,15 @@ def error_from(reply: httpx.Response, what: str, now: float) -> OssError:
     fields = _error_fields(reply)
     code = fields.get("Code", "")
     status = reply.status_code
-    kind, retryable, hint = _BY_CODE.get(code, OssError), None, _HINTS.get(code, "")
-    if status == 203:
-        kind, hint = CallbackFailedError, _HINTS["CallbackFailed"]
-    elif code in STALE_KEYS:
-        kind, hint = OssCredentialsError, "OSS refused fresh keys as well; check this computer's clock"
-    elif kind is OssError:
-        retryable = status >= 500 or status == 429 or code in _BUSY
+    meaning = _CALLBACK_FAILED if status == 203 else CODES.get(code, _OTHER_CODE)
+    hint = say(meaning.hint) if meaning.hint else ""
+    retryable = meaning.retryable
+    if meaning.kind is OssError:
+        retryable = bool(retryable) or status >= 500 or status == 429
         if code == "RequestTimeTooSkewed":
             hint = _clock_hint(reply, now)
-    return kind(
-        f"OSS refused {what} with HTTP {status}",
+    return meaning.kind(
+        say("oss.refused", what=what, status=status),
         status=status,
         request_id=reply.headers.get("x-oss-request-id", "") or fields.get("RequestId", ""),
         hint=hint,
@@ -127,8 +135,13 @@ def error_from(reply: httpx.Response, what: str, now: float) -> OssError:
     )
 
 
+def needs_new_keys(reply: httpx.Response) -> bool:
+    """Whether OSS refuses the STS keys, so that new ones are worth a try (protocol.md §4.6)."""
+    return reply.status_code == 403 and CODES.get(error_code(reply), _OTHER_CODE).new_keys
+
+
 def _error_fields(reply: httpx.Response) -> dict[str, str]:
-    """The children of OSS's ``<Error>``, from the body or, where there is none, the header (protocol §4.7)."""
+    """The children of OSS's ``<Error>``, from the body or, where there is none, the header (protocol.md §4.7)."""
     text = reply.content
     if not text and (encoded := reply.headers.get("x-oss-err")):
         try:
@@ -146,9 +159,9 @@ def _clock_hint(reply: httpx.Response, now: float) -> str:
     try:
         off = now - parsedate_to_datetime(reply.headers.get("Date", "")).timestamp()
     except ValueError:
-        return "set this computer's clock; OSS allows 15 minutes"
-    way = "fast" if off > 0 else "slow"
-    return f"this computer's clock is {format_duration(abs(off), lang='en')} {way}; set it (OSS allows 15 minutes)"
+        return say("oss.set_clock.hint")
+    key = "oss.clock_fast.hint" if off > 0 else "oss.clock_slow.hint"
+    return say(key, duration=format_duration(abs(off)))
 
 
 def check_crc(reply: httpx.Response, ours: int | None, what: str) -> int | None:
@@ -157,16 +170,16 @@ def check_crc(reply: httpx.Response, ours: int | None, what: str) -> int | None:
     Raises:
         ChecksumMismatchError: It is not ours.
     """
-    told = reply.headers.get("x-oss-hash-crc64ecma", "").strip()
-    if not (told.isascii() and told.isdigit()):
+    header = reply.headers.get("x-oss-hash-crc64ecma", "").strip()
+    if not (header.isascii() and header.isdigit()):
         return None
-    theirs = int(told)
+    theirs = int(header)
     if ours is not None and theirs != ours:
         raise ChecksumMismatchError(
-            f"{what}: OSS stored bytes with CRC-64 {theirs}, sent were bytes with {ours}",
+            say("oss.crc_differs", what=what, theirs=theirs, ours=ours),
             status=reply.status_code,
             request_id=reply.headers.get("x-oss-request-id", ""),
-            hint="they were damaged on the way; send them again",
+            hint=say("oss.crc_differs.hint"),
         )
     return theirs
 
@@ -214,7 +227,7 @@ def clean_etag(text: str) -> str:
 
 
 def complete_body(parts: Iterable[Part]) -> bytes:
-    """The XML of CompleteMultipartUpload: parts in ascending order (protocol §4.2)."""
+    """The XML of CompleteMultipartUpload: parts in ascending order (protocol.md §4.2)."""
     root = ElementTree.Element("CompleteMultipartUpload")
     for part in sorted(parts, key=lambda part: part.number):
         element = ElementTree.SubElement(root, "Part")
@@ -238,20 +251,16 @@ def callback_reply(reply: httpx.Response, crc64: int | None) -> CallbackReply:
     except ValueError:
         answer = None
     if not isinstance(answer, dict) or "state" not in answer:
-        raise DriveProtocolError(
-            "115's reply to the finished upload is not its JSON", hint="look whether the file is in the drive"
-        )
+        raise DriveProtocolError(say("oss.callback.not_json"), hint=say("oss.callback.look_in_drive.hint"))
     if answer["state"] not in (True, 1, "true"):
         raise _refused(answer)
     data = answer.get("data")
     if not isinstance(data, dict):
-        raise DriveProtocolError(
-            "115's reply to the finished upload names no file", hint="look whether the file is in the drive"
-        )
+        raise DriveProtocolError(say("oss.callback.no_file"), hint=say("oss.callback.look_in_drive.hint"))
     return CallbackReply(
         file_id=_text(data, "file_id"),
         file_name=_text(data, "file_name"),
-        file_size=_number(data.get("file_size")),
+        file_size=as_int(data.get("file_size")),
         sha1=_text(data, "sha1").upper(),
         pick_code=_text(data, "pick_code") or _text(data, "pickcode"),
         cid=_text(data, "cid"),
@@ -261,24 +270,20 @@ def callback_reply(reply: httpx.Response, crc64: int | None) -> CallbackReply:
 
 
 def _refused(answer: dict[str, Any]) -> DriveError:
-    code = _number(answer.get("code", answer.get("errno")))
-    # a no we do not know: 115 is asked anew once, as after 10002 (protocol §9)
-    kind, hint = _CALLBACK_ERRORS.get(code or 0, (VerificationError, "the file is not in the drive"))
+    code = as_int(answer.get("code", answer.get("errno")))
     said = str(answer.get("message") or answer.get("error") or "")
-    return kind("115 did not accept the uploaded file", hint=hint, code=code, server_message=said)
+    rule = RULES.get(code or 0)
+    if rule is not None and rule.kind is not DriveError:
+        return rule.error(code, said)
+    # for a refusal we do not know, 115 is asked once more, as after 10002 (protocol.md §9)
+    return VerificationError(
+        say("oss.callback.refused"), hint=say("oss.callback.not_in_drive.hint"), code=code, server_message=said
+    )
 
 
 def _text(data: dict[str, Any], name: str) -> str:
     value = data.get(name)
     return "" if value is None else str(value)
-
-
-def _number(value: object) -> int | None:
-    """115 writes numbers as numbers or as strings (protocol §5)."""
-    try:
-        return int(str(value))
-    except ValueError:
-        return None
 
 
 def _parsed(text: bytes) -> ElementTree.Element:
@@ -301,9 +306,9 @@ def _xml(reply: httpx.Response, root: str) -> ElementTree.Element:
 
 def _unreadable(reply: httpx.Response, what: str) -> OssError:
     return OssError(
-        f"OSS answered HTTP {reply.status_code} with something that is no {what}",
+        say("oss.unreadable", status=reply.status_code, what=what),
         status=reply.status_code,
         request_id=reply.headers.get("x-oss-request-id", ""),
-        hint="a proxy or portal may be in the way",
+        hint=say("oss.something_in_the_way.hint"),
         retryable=True,
     )

@@ -1,29 +1,23 @@
-"""From a call to OSS to a signed request: address, query, headers (protocol §4.1, §4.2)."""
+"""From a call to OSS to a signed request: address, query, headers (protocol.md §4.1, §4.2)."""
 
 from __future__ import annotations
 
 import base64
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-import oss2
-import oss2.http
-import oss2.utils
-
-from ..errors import ConfigError, DriveProtocolError
+from ..errors import DriveProtocolError
+from ..i18n import say
 from ..models import OssToken
 
-#: Where 115's bucket is (protocol §2.2); V4 signatures name the region, and an endpoint given as an IP does not.
-_DEFAULT_REGION = "cn-shenzhen"
 _ALIYUN = ".aliyuncs.com"
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """How OSS is to tell 115 that the object is there: 115's two JSON texts, verbatim (protocol §4.2)."""
+    """How OSS is to tell 115 that the object is there: 115's two JSON texts, verbatim (protocol.md §4.2)."""
 
     callback: str
     callback_var: str
@@ -69,57 +63,37 @@ def object_url(endpoint: str, bucket: str, key: str) -> str:
     Raises:
         DriveProtocolError: The endpoint is no http(s) address.
     """
+    from oss2.utils import is_ip_or_localhost, is_valid_bucket_name  # late, as in sign()
+
     parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise DriveProtocolError(f"115 named {endpoint!r} as the address of OSS, which is none", retryable=False)
+        raise DriveProtocolError(say("oss.no_address", endpoint=repr(endpoint)), retryable=False)
     scheme, place = parts.scheme, parts.netloc
     if parts.hostname.endswith(_ALIYUN) and parts.port is None:
         scheme = "https"
     path = quote(key, safe="")
-    if oss2.utils.is_ip_or_localhost(place) or not oss2.utils.is_valid_bucket_name(bucket):
+    if is_ip_or_localhost(place) or not is_valid_bucket_name(bucket):
         return f"{scheme}://{place}/{bucket}/{path}"
     return f"{scheme}://{bucket}.{place}/{path}"
 
 
-def region_of(endpoint: str) -> str:
-    """The region of an endpoint, for V4 signatures."""
-    host = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}").hostname or ""
-    found = re.fullmatch(r"(?:oss-(\w+(?:-\w+)*?)(?:-internal)?|(\w+(?:-\w+)*)\.oss)\.aliyuncs\.com", host)
-    return (found[1] or found[2]) if found else _DEFAULT_REGION
-
-
-def sign(call: Call, token: OssToken, bucket: str, *, version: str = "v1") -> SignedCall:
-    """Address ``call`` and sign it with oss2's own signer (V1 header form, or V4).
+def sign(call: Call, token: OssToken, bucket: str) -> SignedCall:
+    """Address ``call`` and sign it with oss2's own signer (V1, in the header).
 
     Raises:
-        ConfigError: ``version`` is neither ``v1`` nor ``v4``.
         DriveProtocolError: The token names no usable endpoint.
     """
-    check_signature_version(version)
+    # oss2 takes 0.3 s to import, so it is imported when something is sent
+    from oss2 import StsAuth
+    from oss2.http import Request
+
     url = object_url(token.endpoint, bucket, call.key)
-    request = oss2.http.Request(
-        call.method,
-        url,
-        params=dict(call.params),
-        headers={"Accept-Encoding": "identity", "User-Agent": "pan115kit", **call.headers},
-        region=region_of(token.endpoint),
-        product="oss",
-    )
-    signer = oss2.StsAuth(token.access_key_id, token.access_key_secret, token.security_token, auth_version=version)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "pan115kit", **call.headers}
+    request = Request(call.method, url, params=dict(call.params), headers=headers)
+    signer = StsAuth(token.access_key_id, token.access_key_secret, token.security_token)
     signer._sign_request(request, bucket, call.key)
     query = "&".join(_pair(name, value) for name, value in call.params.items())
     return SignedCall(f"{url}?{query}" if query else url, dict(request.headers))
-
-
-def check_signature_version(version: str) -> str:
-    """``version``, if there is such a signature.
-
-    Raises:
-        ConfigError: It is neither ``v1`` nor ``v4``.
-    """
-    if version not in (oss2.AUTH_VERSION_1, oss2.AUTH_VERSION_4):
-        raise ConfigError(f"signature {version!r} is not one of 'v1', 'v4'")
-    return version
 
 
 def _pair(name: str, value: str) -> str:

@@ -1,7 +1,7 @@
 """The temporary STS keys of OSS: fetched when first needed, kept, renewed once for everybody who waits.
 
-They live for an hour (protocol §2.2, §4.6).  They are renewed by the clock before they run out, and at once when OSS
-refuses them.  Access key id, secret and security token belong together, so the triple is always replaced whole.
+They live for an hour (protocol.md §2.2, §4.6).  They are renewed by the clock before they run out, and at once when
+OSS refuses them.  Access key id, secret and security token belong together, so the triple is always replaced whole.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ in megabytes of kernel buffer, so that progress is true; a large piece is not co
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import socket
@@ -22,6 +23,7 @@ import httpcore
 import httpx
 
 from ..config import UploadConfig
+from ..i18n import say
 
 #: Seconds an idle connection is kept; OSS closes idle ones after about a minute.
 _KEEP_ALIVE = 30.0
@@ -85,7 +87,7 @@ class ListeningBackend(httpcore.AsyncNetworkBackend):
                     _Protocol, host, port, local_addr=local, happy_eyeballs_delay=race
                 )
         except TimeoutError:
-            raise httpcore.ConnectTimeout(f"no connection within {timeout} s") from None
+            raise httpcore.ConnectTimeout(say("network.reason.no_connection_within", seconds=timeout)) from None
         except OSError as error:
             raise httpcore.ConnectError(_reason(error)) from None
         _tune(transport.get_extra_info("socket"), socket_options or ())
@@ -109,7 +111,7 @@ class ListeningStream(httpcore.AsyncNetworkStream):
         protocol = self._protocol
         while not protocol.received and not protocol.ended:
             if not await protocol.something_happens(timeout):
-                raise httpcore.ReadTimeout(f"no byte for {timeout} s")
+                raise httpcore.ReadTimeout(say("network.reason.no_byte_for", seconds=timeout))
         if not protocol.received and protocol.error is not None:
             raise httpcore.ReadError(_reason(protocol.error))
         data = bytes(protocol.received[:max_bytes])
@@ -133,11 +135,11 @@ class ListeningStream(httpcore.AsyncNetworkStream):
                 self._check_writable()
                 before, left = left, self._transport.get_write_buffer_size()
                 if not happened and left >= before:
-                    raise httpcore.WriteTimeout(f"not a byte could be sent for {timeout} s")
+                    raise httpcore.WriteTimeout(say("network.reason.nothing_sent_for", seconds=timeout))
 
     def _check_writable(self) -> None:
         if self._protocol.is_answered:
-            raise httpcore.WriteError("the server answered before it had the whole request")
+            raise httpcore.WriteError(say("network.reason.answered_early"))
         if self._protocol.ended or self._transport.is_closing():
             raise httpcore.WriteError(_reason(self._protocol.error))
 
@@ -158,12 +160,12 @@ class ListeningStream(httpcore.AsyncNetworkStream):
                 )
         except TimeoutError:
             await self.aclose()
-            raise httpcore.ConnectTimeout(f"no TLS handshake within {timeout} s") from None
+            raise httpcore.ConnectTimeout(say("network.reason.no_tls_within", seconds=timeout)) from None
         except OSError as error:
             await self.aclose()
             raise httpcore.ConnectError(_reason(error)) from None
         if transport is None:
-            raise httpcore.ConnectError("the connection was closed during the TLS handshake")
+            raise httpcore.ConnectError(say("network.reason.closed_in_tls"))
         self._protocol.encrypted_over(transport)
         return ListeningStream(transport, self._protocol, tls=True)
 
@@ -250,11 +252,25 @@ class _Protocol(asyncio.Protocol):
         self._wake()
 
 
+_REASONS = {
+    errno.ECONNREFUSED: "network.reason.refused",
+    errno.ECONNRESET: "network.reason.reset",
+    errno.EPIPE: "network.reason.broken_pipe",
+    errno.ETIMEDOUT: "network.reason.timed_out",
+    errno.EHOSTUNREACH: "network.reason.no_route",
+    errno.ENETUNREACH: "network.reason.unreachable",
+}
+
+
 def _reason(error: Exception | None) -> str:
-    """The system's words; asyncio's own ("Connect call failed") tell less."""
-    if isinstance(error, ConnectionError) and error.errno:
-        return os.strerror(error.errno)
-    return str(error) if error is not None else "the server closed the connection"
+    """Why a connection failed, in the user's language where we know it, else in the system's words."""
+    if error is None:
+        return say("network.reason.closed")
+    number = getattr(error, "errno", None)
+    if number in _REASONS:
+        return say(_REASONS[number])
+    # asyncio's own words ("Connect call failed") say less than the system's
+    return os.strerror(number) if isinstance(error, ConnectionError) and number else str(error)
 
 
 def _is_address(host: str) -> bool:

@@ -22,8 +22,8 @@ UPSERT = (
     f"ON CONFLICT (session_id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in COLUMNS[1:])}"
 )
 # Count, bytes and highest number of a session's parts stand beside it, kept in step in the same transactions: nobody
-# must read a million parts to list ten thousand sessions.  Parts go in order (protocol §4.3), so nearly always they
-# are 1..n, which is so exactly when the highest number is their count; only lists with gaps are read.
+# must read a million parts to list ten thousand sessions.  Parts go in order (protocol.md §4.3), so nearly always
+# they are 1..n, which is so exactly when the highest number is their count; only lists with gaps are read.
 SELECT = (
     f"SELECT {', '.join(f's.{c}' for c in COLUMNS)}, s.part_count, s.part_bytes, "
     "CASE WHEN s.part_count <> s.last_part THEN (SELECT group_concat(number) FROM parts WHERE session = s.id) END "

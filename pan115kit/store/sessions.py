@@ -164,7 +164,7 @@ class SessionStore:
         self._database.write(add)
 
     def set_parts(self, session_id: str, parts: Iterable[Part]) -> None:
-        """Replace all parts of a session by what ListParts said (protocol §5).
+        """Replace all parts of a session by what ListParts said (protocol.md §5).
 
         Raises:
             StoreError: There is no such session (any more), or it could not be stored.

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from .._base import event_loops
 from ..config import UploadConfig
 from ..drive.interface import Drive
-from ..oss.bucket import make_http_client
 from ..oss.sts_keys import CredentialsProvider
+from ..oss.transport import make_http_client
 from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..store.resume_manager import UploadResumeManager

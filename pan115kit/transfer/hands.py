@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..models import FileIdentity, Part, UploadTicket
-from ..oss.bucket import Callback, CallbackReply
+from ..oss.responses import CallbackReply
+from ..oss.signing import Callback
 from ..progress.recorder import ProgressRecorder
 from .decisions import grown_part_size, is_md5
 from .hashing import md5_range, sha1_file

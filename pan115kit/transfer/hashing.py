@@ -1,4 +1,4 @@
-"""The SHA-1 of a whole file: 115's identity of it, needed before the first request (protocol §0).
+"""The SHA-1 of a whole file: 115's identity of it, needed before the first request (protocol.md §0).
 
 Hashed in a thread (OpenSSL lets go of the GIL, 1.7 GB/s with a 1 MiB buffer), with progress, and remembered where
 that is safe.
@@ -89,7 +89,7 @@ async def _hash(file: LocalFile, on_progress: Callable[[int], None] | None) -> s
 
 
 async def md5_range(file: LocalFile, offset: int, length: int) -> str:
-    """MD5 (upper-case hex) of ``length`` bytes from ``offset``: the ETag OSS gives a part (protocol §4.2).
+    """MD5 (upper-case hex) of ``length`` bytes from ``offset``: the ETag OSS gives a part (protocol.md §4.2).
 
     Raises:
         FileChangedError: The file ended early.

@@ -15,7 +15,8 @@ from typing import TypeVar
 from ..errors import CallbackFailedError, NoSuchUploadError, Pan115Error, VerificationError
 from ..i18n import say
 from ..models import Part, UploadTicket
-from ..oss.bucket import Callback, OssBucket
+from ..oss.bucket import OssBucket
+from ..oss.signing import Callback
 from ..progress.recorder import ProgressRecorder
 from .decisions import Plan, Remedy, Start, count_parts, part_size_for, plan_resume, remedy_for, same_part
 from .hands import Hands, PartsToSend, SentPart

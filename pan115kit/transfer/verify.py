@@ -13,7 +13,7 @@ from ..drive.interface import Drive
 from ..errors import VerificationError
 from ..i18n import say
 from ..models import UploadTicket
-from ..oss.bucket import CallbackReply
+from ..oss.responses import CallbackReply
 
 #: Seconds before each further look at the drive: its list may lag by seconds (protocol.md §5).
 LOOKS = (0.5, 1.0, 1.5, 2.0)

@@ -60,9 +60,9 @@ class ScriptedOss:
             raise answer
         return answer(request) if callable(answer) else answer
 
-    def bucket(self, fetch: Any = None, *, signature: str = "v1") -> OssBucket:
+    def bucket(self, fetch: Any = None) -> OssBucket:
         http = httpx.AsyncClient(transport=httpx.MockTransport(self))
-        return OssBucket(http, CredentialsProvider(fetch or Keys()), "fhnfile", signature=signature)
+        return OssBucket(http, CredentialsProvider(fetch or Keys()), "fhnfile")
 
 
 def oss_error(status: int, code: str, message: str = "words of OSS", **headers: str) -> httpx.Response:

@@ -25,10 +25,10 @@ from pan115kit.config import UploadConfig
 from pan115kit.errors import NetworkError, OssCredentialsError, PartAlreadyExistError
 from pan115kit.models import Part
 from pan115kit.oss import transport
-from pan115kit.oss.bucket import OssBucket, make_http_client
+from pan115kit.oss.bucket import OssBucket
 from pan115kit.oss.crc64 import crc64
 from pan115kit.oss.sts_keys import CredentialsProvider
-from pan115kit.oss.transport import ListeningTransport
+from pan115kit.oss.transport import ListeningTransport, make_http_client
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 CHUNK = os.urandom(1 << 20)

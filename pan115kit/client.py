@@ -103,7 +103,7 @@ class Pan115Client(Shown):
                 "" if refresh_token is None else refresh_token,
                 on_tokens=on_tokens,
             )
-        self.config = config or UploadConfig.from_environment()
+        self.config = UploadConfig.or_default(config)
         self._lock = threading.Lock()
         self._pid = self._born_in = os.getpid()
         self._engine_: Engine | None = None
@@ -149,7 +149,7 @@ class Pan115Client(Shown):
         """
         from .sandbox import Sandbox
 
-        config = config or UploadConfig.from_environment()
+        config = UploadConfig.or_default(config)
         by_cookie = Route.named(route) is Route.COOKIE
         box = Sandbox(**options)
         box.start()

@@ -15,23 +15,24 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from .errors import ConfigError
+from .i18n import brief, say
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
-#: OSS refuses smaller parts (but for the last one); protocol §4.5.
+#: OSS refuses smaller parts (but for the last one); protocol.md §4.5.
 MIN_PART_SIZE = 100 * KIB
-#: OSS refuses larger parts and larger single PUTs; protocol §4.5.
+#: OSS refuses larger parts and larger single PUTs; protocol.md §4.5.
 MAX_PART_SIZE = 5 * GIB
-#: OSS refuses more parts; protocol §4.5.
+#: OSS refuses more parts; protocol.md §4.5.
 MAX_PARTS = 10_000
 
-#: The constant public key of 115's initupload, X‖Y on P-224; protocol §2.4.
+#: The constant public key of 115's initupload, X‖Y on P-224; protocol.md §2.4.
 SERVER_PUBLIC_KEY = bytes.fromhex(
     "57A29257CD2320E5D6D143322FA4BB8A3CF9D3CC623EF5EDAC62B7678A89C91A83BA800D6129F522D034C895DD2465243ADDC250953BEEBA"
 )
-#: Sent as ``appversion``; too old a one is answered "please upgrade" (protocol §2.3).
+#: Sent as ``appversion``; too old a one is answered "please upgrade" (protocol.md §2.3).
 DEFAULT_APP_VERSION = "36.2.28"
 
 
@@ -83,7 +84,7 @@ class Endpoints:
         """
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"endpoint {address!r} is not an http(s) URL", hint="e.g. http://127.0.0.1:8115")
+            raise ConfigError(say("config.endpoint", address=repr(address)), hint=say("config.endpoint.hint"))
         clean = address.rstrip("/")
         return cls(**{f.name: clean for f in fields(cls)})
 
@@ -109,7 +110,8 @@ class UploadConfig:
         retry_base: Seconds before the first retry, doubled for each further one: :meth:`retry_wait`.
         retry_cap: Longest wait between tries in seconds.
         connect_timeout: Seconds to get a connection.
-        read_timeout: Seconds without a byte from the server; long, because OSS answers a part late (protocol §4.7).
+        read_timeout: Seconds without a byte from the server; long, because OSS answers a part late
+            (protocol.md §4.7).
         session_days: Sessions untouched for longer are cleaned at start (default 7).
         bandwidth_limit: Bytes per second over all uploads together, or None.
         api_rate: Calls per second to 115 (default 2), 0 for no limit; ``PAN115_API_RATE``.
@@ -144,28 +146,27 @@ class UploadConfig:
     def __post_init__(self) -> None:
         _check_numbers(self)
         if not MIN_PART_SIZE <= self.part_size <= MAX_PART_SIZE:
-            raise ConfigError(
-                f"part_size {self.part_size} is not between 100 KiB and 5 GiB",
-                hint="OSS refuses other parts; 10 MiB to 32 MiB is a good choice",
-            )
+            raise ConfigError(say("config.part_size", value=self.part_size), hint=say("config.part_size.hint"))
         if not 0 <= self.multipart_threshold <= MAX_PART_SIZE:
             raise ConfigError(
-                f"multipart_threshold {self.multipart_threshold} is not between 0 and 5 GiB",
-                hint="a single PUT carries at most 5 GiB",
+                say("config.multipart_threshold", value=self.multipart_threshold),
+                hint=say("config.multipart_threshold.hint"),
             )
         for name in ("max_concurrent_uploads", "max_concurrent_parts", "api_burst"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+                raise ConfigError(say("config.at_least_one", name=name, value=getattr(self, name)))
         for name in ("retries", "retry_base", "retry_cap", "session_days", "api_rate"):
             if getattr(self, name) < 0:
-                raise ConfigError(f"{name} must not be negative, is {getattr(self, name)}")
+                raise ConfigError(say("config.not_negative", name=name, value=getattr(self, name)))
         for name in ("connect_timeout", "read_timeout"):
             if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be positive, is {getattr(self, name)}")
+                raise ConfigError(say("config.positive", name=name, value=getattr(self, name)))
         if self.bandwidth_limit is not None and self.bandwidth_limit <= 0:
-            raise ConfigError("bandwidth_limit must be positive", hint="use None for no limit")
+            message = say("config.positive", name="bandwidth_limit", value=self.bandwidth_limit)
+            raise ConfigError(message, hint=say("config.bandwidth_limit.hint"))
         if not self.app_version:
-            raise ConfigError("app_version must not be empty", hint=f"e.g. {DEFAULT_APP_VERSION}")
+            hint = say("config.app_version.hint", version=DEFAULT_APP_VERSION)
+            raise ConfigError(say("config.app_version"), hint=hint)
         if self.max_concurrent_parts > 1:
             _warn_about_parts(self.max_concurrent_parts)
 
@@ -212,8 +213,23 @@ class UploadConfig:
                 try:
                     values[name] = kind(text)
                 except ValueError:
-                    raise ConfigError(f"{variable}={text!r} is not a number") from None
+                    message = say("config.variable_number", variable=variable, value=repr(text))
+                    raise ConfigError(message) from None
         return cls(**(values | given))
+
+    @classmethod
+    def or_default(cls, config: Self | None) -> Self:
+        """``config``, or where it is None what the environment says.
+
+        Raises:
+            ConfigError: It is something else, e.g. a dict.
+        """
+        if config is None:
+            return cls.from_environment()
+        if not isinstance(config, cls):
+            message = say("config.not_a_config", value=brief(config))
+            raise ConfigError(message, hint=say("config.not_a_config.hint"))
+        return config
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some values changed."""
@@ -225,12 +241,16 @@ _NUMBERS: dict[str, Any] = {"int": int, "float": int | float, "int | None": int 
 
 
 def _check_numbers(config: UploadConfig) -> None:
-    """``"2M"``, ``None`` or NaN are told by name instead of failing somewhere later."""
+    """``"2M"``, ``None`` or NaN are refused by name instead of failing somewhere later."""
     for part in fields(config):
         value, wanted = getattr(config, part.name), _NUMBERS.get(str(part.type))
         if wanted and (not isinstance(value, wanted) or isinstance(value, bool) or value != value):
-            whole = "whole " if wanted is int else ""
-            raise ConfigError(f"{part.name} must be a {whole}number, not {value!r}")
+            shown = brief(value)
+            raise ConfigError(
+                say("config.whole_number", name=part.name, value=shown)
+                if wanted is int
+                else say("config.number", name=part.name, value=shown)
+            )
 
 
 def _warn_about_parts(asked: int) -> None:
@@ -240,8 +260,7 @@ def _warn_about_parts(asked: int) -> None:
         return
     _warned_about_parts = True
     warnings.warn(
-        f"max_concurrent_parts={asked} has no effect on 115: its uploads are OSS 'sequential' uploads, whose parts "
-        "must arrive in order, one at a time. Several files at once (max_concurrent_uploads) do help.",
+        say("config.parts_in_order", asked=asked),
         UserWarning,
         stacklevel=4,
     )
@@ -278,5 +297,5 @@ def server_public_key() -> bytes:
     except ValueError:
         key = b""
     if len(key) != 56:
-        raise ConfigError("PAN115_ECDH_PUBLIC_KEY is not 112 hex digits (X‖Y on P-224)")
+        raise ConfigError(say("config.ecdh_key"))
     return key

@@ -37,7 +37,8 @@ Catch :class:`Pan115Error` for "the upload did not work", or a branch for one ca
     └── UploadInterrupted (KeyboardInterrupt)   ■ or Ctrl-C while waiting
 
 Each says in one line what happened and what to do, keeps 115's own words and code, and knows whether a retry
-helps (:attr:`Pan115Error.retryable`).  No message carries a cookie, token or key.
+helps (:attr:`Pan115Error.retryable`).  ``str(error)`` shows control characters as escapes.  No message carries a
+cookie, token or key.
 
 Example:
     >>> error = NoSpaceError("the drive is full", hint="delete something", code=91005, server_message="空间不足")
@@ -52,7 +53,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from .i18n import has_text, say
+from .i18n import has_text, say, visible
 
 
 class Pan115Error(Exception):
@@ -117,7 +118,10 @@ class Pan115Error(Exception):
             words.append(say("error.line.server_says", server=self._server, words=self.server_message))
         if self.code is not None:
             words.append(say("error.line.code", code=self.code))
-        return say("error.line.server", line=line, words=say("error.line.separator").join(words)) if words else line
+        if words:
+            line = say("error.line.server", line=line, words=say("error.line.separator").join(words))
+        # file names and servers' words may hold what moves a cursor or turns the direction of writing
+        return visible(line)
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a page of frames: one line that says what to do."""
@@ -291,8 +295,8 @@ class UploadInterrupted(KeyboardInterrupt):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(visible(message))
+        self.message = visible(message)
 
     def _render_traceback_(self) -> list[str]:
         return [self.message]

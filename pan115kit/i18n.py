@@ -18,11 +18,14 @@ import json
 import locale
 import math
 import os
+import re
 from collections.abc import Mapping
 from importlib import resources
 
 #: The language of whoever speaks none of the others; its catalogue names every key.
 FALLBACK = "en"
+#: Characters of a user's value that an error message repeats.
+BRIEF_LENGTH = 80
 
 
 @functools.cache
@@ -99,6 +102,49 @@ def say(key: str, /, *, lang: str | None = None, **values: object) -> str:
 def both(zh: str, en: str) -> str:
     """Being replaced by :func:`say`."""
     return zh if language() == "zh" else en
+
+
+#: What a terminal or a browser obeys or hides instead of showing it: control characters (C0, C1), line separators,
+#: marks that turn the direction of writing, invisible signs, tags, and halves of characters (broken file names).
+#: The joiners U+200C and U+200D stay: emoji and several scripts are written with them.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def visible(text: str) -> str:
+    """``text`` with everything that acts instead of being seen written as an escape, as Python's ``repr`` does.
+
+    File names and servers' words may hold what moves a terminal's cursor, sets its title or turns the direction of
+    writing; whoever reads them must see them as they are.
+
+    Args:
+        text: Anything; plain texts are returned as they are.
+
+    Example:
+        >>> visible("a\\x1b[2Jb.mkv"), visible("电影 😀.mkv")
+        ('a\\\\x1b[2Jb.mkv', '电影 😀.mkv')
+    """
+    if text.isprintable():
+        return text
+    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def brief(value: object) -> str:
+    """A value as an error message shows it: short texts and numbers as they are, of all else only the kind.
+
+    Args:
+        value: What somebody gave us, e.g. a DataFrame where a path was expected.
+
+    Example:
+        >>> brief("2M"), brief(["a"] * 1000), brief(None)
+        ("'2M'", 'list', 'None')
+    """
+    if value is None or isinstance(value, str | bytes | int | float | os.PathLike):
+        text = repr(value)
+        return text if len(text) <= BRIEF_LENGTH else f"{text[: BRIEF_LENGTH - 1]}…"
+    return type(value).__name__
 
 
 def has_text(key: str) -> bool:

@@ -17,12 +17,7 @@ def shell() -> Any:
 
 
 def in_kernel() -> bool:
-    """Whether this is a notebook's kernel (not IPython in a terminal).
-
-    Example:
-        >>> in_kernel()
-        False
-    """
+    """Whether this is a notebook's kernel (not IPython in a terminal)."""
     return getattr(shell(), "kernel", None) is not None
 
 

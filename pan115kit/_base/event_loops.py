@@ -1,7 +1,7 @@
 """The engine's loop on its own thread, and how sync callers and other loops reach it.
 
 A notebook's kernel has its own event loop, and a busy cell blocks it.  Uploads must go on all the same, so the kit
-runs on two daemon threads of its own: ``engine()`` moves bytes, ``ui_loop()`` paints panels and runs callbacks, so
+runs on two daemon threads of its own: ``engine()`` moves bytes, ``ui_loop()`` draws panels and runs callbacks, so
 that a slow callback never slows an upload.  Nothing here patches anybody's loop.
 """
 
@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..errors import UploadInterrupted
+from ..i18n import say
 
 T = TypeVar("T")
 logger = logging.getLogger("pan115kit")
@@ -28,15 +29,7 @@ TICK = 0.1
 
 
 class LoopThread:
-    """An event loop running in a daemon thread.
-
-    Example:
-        >>> thread = LoopThread("example")
-        >>> async def answer(): return 42
-        >>> thread.submit(answer()).result(5)
-        42
-        >>> thread.close()
-    """
+    """An event loop running in a daemon thread."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -143,22 +136,12 @@ def _thread(name: str) -> LoopThread:
 
 
 def engine() -> LoopThread:
-    """The loop that moves bytes, one per process; made when first asked for, anew after a fork.
-
-    Example:
-        >>> engine().alive
-        True
-    """
+    """The loop that moves bytes, one per process; made when first asked for, and again after a fork."""
     return _thread("pan115-engine")
 
 
 def ui_loop() -> LoopThread:
-    """The loop that paints panels and bars and runs users' callbacks.
-
-    Example:
-        >>> ui_loop() is not engine()
-        True
-    """
+    """The loop that draws panels and bars and runs users' callbacks."""
     return _thread("pan115-ui")
 
 
@@ -217,14 +200,9 @@ def wait(
         TimeoutError: ``timeout`` ran out; the work goes on.
         UploadInterrupted: Ctrl-C or ■ while waiting, when ``on_interrupt`` is given.
         RuntimeError: Called on one of the kit's own loops, where blocking would hang for ever.
-
-    Example:
-        >>> async def answer(): return 42
-        >>> wait(engine().submit(answer()))
-        42
     """
     if not future.done() and any(thread.is_current for thread in list(_threads.values())):
-        raise RuntimeError("blocking calls cannot be made from pan115kit's own threads; use await")
+        raise RuntimeError(say("loop.blocking_call"))
     end = None if timeout is None else time.monotonic() + timeout
     try:
         while True:
@@ -235,7 +213,7 @@ def wait(
                 if future.done():
                     raise
                 if end is not None and time.monotonic() >= end:
-                    raise TimeoutError("still running; wait again or cancel()") from None
+                    raise TimeoutError(say("loop.still_running")) from None
     except KeyboardInterrupt:
         if on_interrupt is None:
             raise
@@ -250,11 +228,6 @@ async def wait_async(future: concurrent.futures.Future[T], *, interrupted: str =
     Args:
         future: From :meth:`LoopThread.submit`.
         interrupted: The one line a notebook shows instead of a traceback when the cell is interrupted.
-
-    Example:
-        >>> async def answer(): return 42
-        >>> asyncio.run(wait_async(engine().submit(answer())))
-        42
     """
     loop = asyncio.get_running_loop()
     finished = asyncio.Event()

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import StoreError
+from ..i18n import say
 
 if sys.platform == "win32":
     import msvcrt
@@ -55,12 +56,6 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 
     Raises:
         LockUnsupported: The file system has no locks.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryFile() as file:
-        ...     try_lock(file.fileno())
-        True
     """
     try:
         _lock(descriptor, shared)
@@ -74,15 +69,7 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 
 
 def unlock(descriptor: int) -> None:
-    """Give a lock back, also for a child that was forked meanwhile; where there was none nothing happens.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryFile() as file:
-        ...     try_lock(file.fileno())
-        ...     unlock(file.fileno())
-        True
-    """
+    """Give a lock back, also for a child that was forked meanwhile; where there was none nothing happens."""
     with suppress(OSError):
         _unlock(descriptor)
 
@@ -96,12 +83,6 @@ def opening_lock(directory: Path, patience: float = OPENING_PATIENCE) -> Iterato
     Raises:
         StoreError: Another process kept the lock for ``patience`` seconds.
         OSError: The directory cannot be written.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as name, opening_lock(Path(name)):
-        ...     print("alone")
-        alone
     """
     descriptor = os.open(directory / "opening.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -110,8 +91,8 @@ def opening_lock(directory: Path, patience: float = OPENING_PATIENCE) -> Iterato
             while not try_lock(descriptor):
                 if time.monotonic() >= deadline:
                     raise StoreError(
-                        f"another process has been opening {directory} for {patience:.0f} s",
-                        hint="is one stopped or hanging? end it and try again",
+                        say("store.opening_elsewhere", directory=directory, seconds=f"{patience:.0f}"),
+                        hint=say("store.opening_elsewhere.hint"),
                         retryable=True,
                     )
                 time.sleep(0.02)

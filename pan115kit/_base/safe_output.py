@@ -1,7 +1,7 @@
 """Streams for people, which may be missing, closed, full, or read by nobody any more.
 
-What is told beside the work (bars, notes) must never cost the work: a program started with ``2>&-``, or piped into a
-``head`` that has seen enough, uploads as well as any other.
+What is shown beside the work (bars, notes) must never cost the work: a program started with ``2>&-``, or piped into
+a ``head`` that has seen enough, uploads as well as any other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO, TypeVar
 
-from ..i18n import both
+from ..i18n import say
 
 _Answer = TypeVar("_Answer")
 
@@ -26,12 +26,6 @@ class SafeStream:
 
     Args:
         stream: None where a program has none (``pythonw``, ``2>&-``).
-
-    Example:
-        >>> closed = io.StringIO()
-        >>> closed.close()
-        >>> SafeStream(closed).write("50 %"), SafeStream(None).isatty()
-        (0, False)
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -81,15 +75,7 @@ class SafeStream:
 
 
 class OutputError(Exception):
-    """Stdout cannot be written.
-
-    Example:
-        >>> OutputError(OSError(28, "No space left on device")).user_message in (
-        ...     "输出无法写入：No space left on device",
-        ...     "error: the output cannot be written: No space left on device",
-        ... )
-        True
-    """
+    """Stdout cannot be written."""
 
     def __init__(self, error: OSError | ValueError) -> None:
         super().__init__(str(error))
@@ -101,15 +87,11 @@ class OutputError(Exception):
         if isinstance(self._error, BrokenPipeError):
             return ""
         why = getattr(self._error, "strerror", None) or str(self._error)
-        return both(f"输出无法写入：{why}", f"error: the output cannot be written: {why}")
+        return say("cli.error", error=say("output.cannot_write", why=why))
 
 
 def prepare() -> None:
-    """Make the standard streams fit for any name, at the start of a program.
-
-    Example:
-        >>> prepare()       # doctest: +SKIP
-    """
+    """Make the standard streams fit for any name, at the start of a program."""
     if sys.stderr is None:  # 2>&-: print(file=None) would write to stdout instead
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (open as long as the process)
     for stream in (sys.stdout, sys.stderr):
@@ -119,11 +101,7 @@ def prepare() -> None:
 
 
 def print_err(text: str) -> None:
-    """A line on stderr, which is not worth an error where it cannot be written.
-
-    Example:
-        >>> print_err("skipped a.tmp")      # doctest: +SKIP
-    """
+    """A line on stderr, which is not worth an error where it cannot be written."""
     stderr = SafeStream(sys.stderr)
     stderr.write(f"{text}\n")
     stderr.flush()
@@ -134,10 +112,6 @@ def print_out(text: str) -> None:
 
     Raises:
         OutputError: It cannot be written.
-
-    Example:
-        >>> print_out("one line")
-        one line
     """
     try:
         print(text, flush=True)  # noqa: T201  (this is the place for it)
@@ -152,10 +126,6 @@ def finish() -> OutputError | None:
 
     Returns:
         Why stdout did not get all that was meant for it, or None if it did.
-
-    Example:
-        >>> finish() is None
-        True
     """
     failed = _flushed(sys.stdout)
     _flushed(sys.stderr)

@@ -1,7 +1,7 @@
 """Users' progress callbacks: called live, one at a time, never in the way of an upload.
 
-They run on the kit's own face thread (:func:`pan115kit._base.event_loops.ui_loop`), so that they are live while a
-notebook cell blocks, and a slow one delays nobody but itself.
+They run on the kit's own thread for display (:func:`pan115kit._base.event_loops.ui_loop`), so that they are live
+while a notebook cell blocks, and a slow one delays nobody but itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CALLBACK_INTERVAL = 0.2
 class _Subscription:
     """One callback and the state of its delivery.
 
-    ``wanted`` and ``scheduled`` are guarded by the board's lock; the rest is touched on the faces' loop only.
+    ``wanted`` and ``scheduled`` are guarded by the registry's lock; the rest is touched on the ui loop only.
     """
 
     callback: ProgressCallback
@@ -51,13 +51,6 @@ class CallbackRegistry:
 
     Args:
         lock: The tracker's lock.
-
-    Example:
-        >>> board = CallbackRegistry(threading.RLock())
-        >>> board.subscribe("job-1", print)
-        >>> board.unsubscribe("job-1", print)
-        >>> board.empty
-        True
     """
 
     def __init__(self, lock: threading.RLock) -> None:
@@ -119,7 +112,7 @@ class CallbackRegistry:
         subscription.scheduled = True
         event_loops.ui_loop().call(self._schedule, subscription, urgent)
 
-    # -- on the faces' loop ------------------------------------------------------------------------------------
+    # -- on the ui loop ------------------------------------------------------------------------------------------
 
     def _schedule(self, subscription: _Subscription, urgent: bool) -> None:
         loop = asyncio.get_running_loop()

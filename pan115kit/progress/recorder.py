@@ -1,4 +1,4 @@
-"""The engine's side of live progress: one recorder an upload, written to by the engine alone.
+"""Where an upload writes its progress: one recorder each, written by the upload alone.
 
 Panels, bars, servers and users' callbacks read frozen :class:`~pan115kit.progress.snapshot.UploadProgress` snapshots
 from the :class:`~pan115kit.progress.tracker.ProgressTracker`.
@@ -36,7 +36,7 @@ class _State:
 
 
 class ProgressRecorder:
-    """The engine's pen for one upload.  Thread-safe; every change is visible at once.
+    """Writes the progress of one upload.  Thread-safe; every change is visible at once.
 
     Made by :meth:`~pan115kit.progress.tracker.ProgressTracker.open`.
 
@@ -94,7 +94,7 @@ class ProgressRecorder:
     def set_status(
         self, status: UploadStatus, *, error_message: str | None = None, file_id: str | None = None
     ) -> None:
-        """Enter ``status``; the meter starts anew, because what it counts changes."""
+        """Enter ``status``; the meter starts from zero, because what it counts changes."""
         with self._lock:
             state, now = self._state, self._clock()
             if status.is_active and state.stretch is None:

@@ -1,4 +1,4 @@
-"""One upload at one moment: what every face shows, and nothing a face can change.
+"""One upload at one moment: what panels, bars and servers show, and nothing they can change.
 
 Bytes are the one truth: percent, speed and remaining time are all derived from them, so they cannot disagree.
 """

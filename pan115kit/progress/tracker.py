@@ -42,10 +42,10 @@ class ProgressTracker:
         self._wall_clock = wall_clock
         self._recorders: dict[str, ProgressRecorder] = {}
         self._latest: dict[str, str] = {}
-        self._board = CallbackRegistry(self._lock)
+        self._callbacks = CallbackRegistry(self._lock)
         self._version = 0
 
-    # -- the engine's side -------------------------------------------------------------------------------------
+    # -- written by the uploads ------------------------------------------------------------------------------------
 
     def open(
         self, job_id: str, file_path: str, file_name: str, file_size: int, target_path: str = "/"
@@ -81,7 +81,7 @@ class ProgressTracker:
         """Stop showing an upload."""
         with self._lock:
             recorder = self._recorders.pop(job_id, None)
-            self._board.drop(job_id)
+            self._callbacks.drop(job_id)
             if recorder is not None and self._latest.get(recorder.file_path) == job_id:
                 del self._latest[recorder.file_path]
             self._version += 1
@@ -95,11 +95,11 @@ class ProgressTracker:
 
     def _changed(self, recorder: ProgressRecorder, final: bool) -> int:
         self._version += 1
-        if not self._board.empty:
-            self._board.notify(recorder, urgent=final)
+        if not self._callbacks.empty:
+            self._callbacks.notify(recorder, urgent=final)
         return self._version
 
-    # -- the faces' side ---------------------------------------------------------------------------------------
+    # -- read by whoever shows them --------------------------------------------------------------------------------
 
     @property
     def version(self) -> int:
@@ -146,30 +146,30 @@ class ProgressTracker:
 
         Args:
             file_path: The local file; it need not be uploading yet.
-            callback: A plain or coroutine function.  It runs on the kit's own face thread, at most every 200 ms,
+            callback: A plain or coroutine function.  It runs on a thread of the kit's own, at most every 200 ms,
                 one call at a time; the last state is always delivered.  What it raises is logged, and the upload
                 goes on.
         """
         key = local_path(file_path)
         with self._lock:
-            self._board.subscribe(key, callback, self._recorders.get(self._latest.get(key, "")))
+            self._callbacks.subscribe(key, callback, self._recorders.get(self._latest.get(key, "")))
 
     def unregister_callback(self, file_path: str | os.PathLike[str], callback: ProgressCallback) -> None:
         """Undo :meth:`register_callback`; unknown pairs are ignored."""
-        self._board.unsubscribe(local_path(file_path), callback)
+        self._callbacks.unsubscribe(local_path(file_path), callback)
 
     def watch(self, job_id: str, callback: ProgressCallback) -> Callable[[], None]:
         """As :meth:`register_callback` for one job; returns the function that undoes it."""
         with self._lock:
-            self._board.subscribe(job_id, callback, self._recorders.get(job_id))
-        return lambda: self._board.unsubscribe(job_id, callback)
+            self._callbacks.subscribe(job_id, callback, self._recorders.get(job_id))
+        return lambda: self._callbacks.unsubscribe(job_id, callback)
 
     async def flush(self, job_id: str, timeout: float = 5.0) -> None:
         """Wait (at most ``timeout`` seconds) until every callback has seen the newest state of ``job_id``."""
         with self._lock:
             recorder = self._recorders.get(job_id)
         if recorder is not None:
-            await self._board.flush(recorder, timeout)
+            await self._callbacks.flush(recorder, timeout)
 
 
 UploadProgressManager = ProgressTracker

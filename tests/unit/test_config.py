@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pan115kit.client import Pan115Client
 from pan115kit.config import (
     GIB,
     KIB,
@@ -110,3 +111,11 @@ def test_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert state_directory(tmp_path / "mine") == tmp_path / "mine"
     monkeypatch.delenv("PAN115_STATE_DIR")
     assert state_directory().name == "pan115kit"
+
+
+def test_a_dict_is_no_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings given as a dict would fail somewhere later with words about attributes."""
+    monkeypatch.setenv("PAN115_COOKIE", "UID=1_A1_2; CID=ab; SEID=cd")
+    for make in (Pan115Client, Pan115Client.sandbox):
+        with pytest.raises(ConfigError, match="config must be an UploadConfig, not dict: e.g. config=UploadConfig"):
+            make(config={"part_size": MIB})  # type: ignore[arg-type]

@@ -119,3 +119,12 @@ def test_builtin_families_are_kept() -> None:
     assert issubclass(errors.FileUnreadableError, PermissionError)
     assert issubclass(errors.ConfigError, ValueError)
     assert issubclass(errors.UploadInterrupted, KeyboardInterrupt)
+
+
+def test_control_characters_of_names_and_of_servers_are_seen_as_escapes() -> None:
+    """115's words and strangers' file names reach a terminal in errors: they must not clear it or forge a line."""
+    error = errors.DriveError("no \x1b[2J.mkv", hint="see\u202e", server_message="ok\r\nerror: paid")
+    assert str(error) == r"no \x1b[2J.mkv: see\u202e (115 says: ok\r\nerror: paid)"
+    assert error._render_traceback_() == [f"DriveError: {error}"]
+    assert str(errors.UploadInterrupted("\x1b[2J")) == r"\x1b[2J"
+    assert error.message == "no \x1b[2J.mkv", "programs get the name as it is"

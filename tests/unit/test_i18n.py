@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pan115kit
-from pan115kit.i18n import catalogue, format_bytes, format_duration, language, languages, say
+from pan115kit.i18n import brief, catalogue, format_bytes, format_duration, language, languages, say, visible
 from pan115kit.models import UploadStatus
 
 SPECIFIED = {
@@ -137,3 +137,50 @@ def test_times_never_show_sixty_seconds(seconds: float) -> None:
 def test_what_is_unknown_is_a_dash() -> None:
     assert format_duration(None) == format_duration(float("inf")) == format_duration(float("nan")) == "—"
     assert format_duration(192, lang="zh") == "3分12秒"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b]0;owned\x07a.mkv", "\\x1b]0;owned\\x07a.mkv"),  # sets the title of the window
+        ("a\x9b2Jb.mkv", "a\\x9b2Jb.mkv"),  # the one-byte form of ESC [
+        ("a\nok  b.mkv", "a\\nok  b.mkv"),  # a line that nobody wrote
+        ("photo\u202egnp.exe", "photo\\u202egnp.exe"),  # reads "photoexe.png"
+        ("a\u2066b\u2069", "a\\u2066b\\u2069"),
+        ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),  # looks like "ab"
+        ("broken-\udcff", "broken-\\udcff"),
+        ("a\U000e0041", "a\\U000e0041"),
+    ],
+)
+def test_what_acts_instead_of_being_seen_is_shown_as_an_escape(name: str, shown: str) -> None:
+    """A name from a stranger's archive must not clear the screen, forge a line or hide its extension."""
+    assert visible(name) == shown
+
+
+@pytest.mark.parametrize(
+    "name", ["电影 😀.mkv", "Ελληνικά", "עברית.txt", "é e\u0301", "👨\u200d👩\u200d👧.jpg", r"C:\new\x", "a\u3000b"]
+)
+def test_what_is_seen_stays_as_it_is(name: str) -> None:
+    """Every script of the world is a file name, emoji of several people too."""
+    assert visible(name) == name
+
+
+@given(st.text())
+def test_nothing_shown_acts(text: str) -> None:
+    shown = visible(text)
+    assert visible(shown) == shown
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+    shown.encode()
+
+
+def test_values_in_messages_are_short() -> None:
+    """A table pasted into an error hides what the error says."""
+    assert [brief(v) for v in ("2M", None, 3, b"x", {"a": 1}, ["a"] * 9999)] == [
+        "'2M'",
+        "None",
+        "3",
+        "b'x'",
+        "dict",
+        "list",
+    ]
+    assert len(brief("x" * 10_000)) == 80

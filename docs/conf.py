@@ -33,7 +33,9 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
 }
-html_sidebars = {"index": [], "changelog": [], "contributing": []}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_sidebars = {"*": [], "tutorials/*": ["sidebar-nav-bs"]}  # a page without pages below it needs no list of them
 
 # Pages are Markdown; a heading of any depth can be linked to.
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -57,6 +59,10 @@ GENERATED = HERE / "_generated"
 shutil.rmtree(GENERATED, ignore_errors=True)
 GENERATED.mkdir()
 GENERATED.joinpath("contracts.md").write_text(generate.contracts(ROOT / "pyproject.toml"), "utf-8")
+GENERATED.joinpath("states.md").write_text(generate.state_list(), "utf-8")
+GENERATED.joinpath("transitions.md").write_text(generate.state_table(), "utf-8")
+for picture in generate.PICTURES:
+    GENERATED.joinpath(f"{picture}.svg").write_text(generate.state_picture(picture), "utf-8")
 
 # The tutorials stand beside docs/, where `make lab` opens them; the build reads a copy.
 TUTORIALS = HERE / "tutorials"

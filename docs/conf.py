@@ -61,6 +61,7 @@ GENERATED.mkdir()
 GENERATED.joinpath("contracts.md").write_text(generate.contracts(ROOT / "pyproject.toml"), "utf-8")
 GENERATED.joinpath("states.md").write_text(generate.state_list(), "utf-8")
 GENERATED.joinpath("transitions.md").write_text(generate.state_table(), "utf-8")
+GENERATED.joinpath("errors.md").write_text(generate.error_tree(), "utf-8")
 for picture in generate.PICTURES:
     GENERATED.joinpath(f"{picture}.svg").write_text(generate.state_picture(picture), "utf-8")
 

@@ -6,6 +6,7 @@ import math
 import tomllib
 from pathlib import Path
 
+import pan115kit
 from pan115kit.transfer.job_state import TO_RETRY, TRANSITIONS, JobEvent, JobState
 
 _S = JobState
@@ -170,3 +171,28 @@ def _edge(centre: tuple[float, float], toward: tuple[float, float]) -> tuple[flo
     dx, dy = toward[0] - centre[0], toward[1] - centre[1]
     part = min(_WIDTH / 2 / abs(dx) if dx else math.inf, _HEIGHT / 2 / abs(dy) if dy else math.inf)
     return centre[0] + dx * part, centre[1] + dy * part
+
+
+# -- the tree of errors ----------------------------------------------------------------------------------------------
+
+
+def error_tree() -> str:
+    """The public errors as a nested list, with the first line of what each says about itself."""
+    lines: list[str] = []
+    _errors(pan115kit.Pan115Error, 0, lines)
+    lines.append(f"* `UploadInterrupted` (a `KeyboardInterrupt`): {_says(pan115kit.UploadInterrupted)}")
+    return "\n".join(lines) + "\n"
+
+
+def _errors(kind: type[BaseException], depth: int, lines: list[str]) -> None:
+    if kind.__name__ in pan115kit.__all__:
+        others = [base.__name__ for base in kind.__bases__ if base.__module__ == "builtins" and base is not Exception]
+        also = f" (also a `{others[0]}`)" if others else ""
+        lines.append(f"{'  ' * depth}* `{kind.__name__}`{also}: {_says(kind)}")
+    for heir in kind.__subclasses__():
+        _errors(heir, depth + 1, lines)
+
+
+def _says(kind: type[BaseException]) -> str:
+    paragraph = (kind.__doc__ or "").strip().partition("\n\n")[0]
+    return " ".join(paragraph.replace("``", "`").split())  # reStructuredText to Markdown

@@ -31,7 +31,7 @@ from typing import TypeVar
 
 from .._base.file_locks import opening_lock
 from ..errors import ConfigError
-from ..i18n import both
+from ..i18n import say
 from . import opening, schema
 from .faults import explained, is_busy, is_damage
 from .worker import Worker
@@ -55,11 +55,13 @@ class Database:
         clock: Seconds since the epoch, for the names of damaged files.
         journal_mode: ``wal`` or ``delete``; None takes ``PAN115_JOURNAL_MODE``, else WAL where the file system
             can carry it.
+        on_notice: Shows a notice to the user; called on any thread.
 
     Attributes:
         path: The database file.
         journal_mode: The mode SQLite really uses.
         notices: What the user should hear, e.g. that a damaged database was set aside.
+        on_notice: As given.
         after_fork: Called in a child process after a fork.
 
     Raises:
@@ -68,12 +70,18 @@ class Database:
     """
 
     def __init__(
-        self, directory: Path, *, clock: Callable[[], float] = time.time, journal_mode: str | None = None
+        self,
+        directory: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        journal_mode: str | None = None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         self.directory = directory
         self.path = directory / FILE_NAME
         self.journal_mode = ""
         self.notices: list[str] = []
+        self.on_notice = on_notice
         self.after_fork: list[Callable[[], None]] = []
         self._wanted = _wanted_journal(journal_mode)
         self._clock = clock
@@ -161,11 +169,15 @@ class Database:
         with opening_lock(self.directory):
             try:
                 self._open_sound()
-            except (opening.Damaged, sqlite3.DatabaseError) as damage:
-                if isinstance(damage, sqlite3.DatabaseError) and not is_damage(damage):
+            except (opening.Damaged, sqlite3.DatabaseError) as error:
+                if isinstance(error, opening.Damaged):
+                    damage = error
+                elif is_damage(error):
+                    damage = opening.Damaged("store.damage.sqlite", words=str(error))
+                else:
                     raise
                 kept = opening.set_aside(self.path, opening.time_stamp(self._clock()))
-                self._say_damaged(kept, str(damage))
+                self._say_damaged(kept, damage)
                 self._open_sound()
 
     def _open_sound(self) -> None:
@@ -185,15 +197,25 @@ class Database:
             connection.close()
             raise
         if odd is not None:
-            self._say_damaged(odd, "its write-ahead log was not a log; the latest records may be missing")
+            self._say_damaged(odd, opening.Damaged("store.damage.no_log"))
 
-    def _say_damaged(self, kept: Path, why: str) -> None:
-        notice = both(
-            f"状态数据库已损坏({why})。损坏的文件保存为 {kept},已重新开始。",
-            f"The state database was damaged ({why}). It was kept as {kept} and a new one begun.",
-        )
+    def _say_damaged(self, kept: Path, damage: opening.Damaged) -> None:
+        self.notify("store.set_aside", lambda lang: {"why": damage.reason(lang), "kept": str(kept)})
+
+    def notify(self, key: str, values: Callable[[str | None], dict[str, str]]) -> None:
+        """Tell the user something once: kept in :attr:`notices`, handed to :attr:`on_notice`, logged in English.
+
+        Args:
+            key: The catalogue's key.
+            values: What its holes are filled with, by language (None is the user's).
+        """
+        notice = say(key, **values(None))
         self.notices.append(notice)
-        _log.warning(notice)
+        # without any handler logging would print it too, beside whoever shows the notice
+        if self.on_notice is None or _log.hasHandlers():
+            _log.warning("%s", say(key, lang="en", **values("en")))
+        if self.on_notice is not None:
+            self.on_notice(notice)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -236,7 +258,7 @@ def _in_transaction(connection: sqlite3.Connection, function: Callable[[sqlite3.
 def _wanted_journal(given: str | None) -> str:
     wanted = (given or os.environ.get("PAN115_JOURNAL_MODE", "")).strip().lower()
     if wanted not in ("", "wal", "delete"):
-        raise ConfigError(f"journal mode {wanted!r} is unknown", hint="use wal or delete")
+        raise ConfigError(say("store.journal_mode", mode=repr(wanted)), hint=say("store.journal_mode.hint"))
     return wanted
 
 

@@ -9,37 +9,34 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreDamagedError, StoreError
-from ..i18n import both
+from ..i18n import say
 
-_ELSEWHERE = "or choose another directory with state_dir= or PAN115_STATE_DIR"
+#: The catalogue's keys of what happened and of what to do.
+_Texts = tuple[str, str]
 
-_SQLITE_FAULTS = {
-    sqlite3.SQLITE_FULL: ("the disk of the state directory is full", f"free some space, {_ELSEWHERE}"),
-    sqlite3.SQLITE_READONLY: ("the state directory is read-only", f"make it writable, {_ELSEWHERE}"),
-    sqlite3.SQLITE_PERM: ("the state directory may not be written", f"make it writable, {_ELSEWHERE}"),
-    sqlite3.SQLITE_CANTOPEN: (
-        "the state database cannot be opened",
-        f"check the directory's permissions, {_ELSEWHERE}",
-    ),
-    sqlite3.SQLITE_IOERR: (
-        "reading or writing the state database failed",
-        f"check the disk and its free space, {_ELSEWHERE}",
-    ),
-    sqlite3.SQLITE_PROTOCOL: (
-        "the state directory's file system cannot lock files",
-        f"use a local disk: {_ELSEWHERE[3:]}",
-    ),
+_FULL: _Texts = ("store.full", "store.full.hint")
+_READ_ONLY: _Texts = ("store.read_only", "store.make_writable.hint")
+_MAY_NOT_WRITE: _Texts = ("store.may_not_write", "store.make_writable.hint")
+_NO_DIRECTORY: _Texts = ("store.no_directory", "store.no_directory.hint")
+
+_SQLITE_FAULTS: dict[int, _Texts] = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _MAY_NOT_WRITE,
+    sqlite3.SQLITE_CANTOPEN: ("store.cannot_open", "store.cannot_open.hint"),
+    sqlite3.SQLITE_IOERR: ("store.io_failed", "store.io_failed.hint"),
+    sqlite3.SQLITE_PROTOCOL: ("store.cannot_lock", "store.cannot_lock.hint"),
 }
-
-_OS_FAULTS = {
-    errno.ENOSPC: _SQLITE_FAULTS[sqlite3.SQLITE_FULL],
-    errno.EDQUOT: ("the disk quota of the state directory is used up", f"free some space, {_ELSEWHERE}"),
-    errno.EROFS: _SQLITE_FAULTS[sqlite3.SQLITE_READONLY],
-    errno.EACCES: ("the state directory may not be written", f"make it writable, {_ELSEWHERE}"),
-    errno.EPERM: ("the state directory may not be written", f"make it writable, {_ELSEWHERE}"),
-    errno.ENOTDIR: ("the state directory is not a directory", f"move the file away, {_ELSEWHERE}"),
-    errno.EEXIST: ("the state directory is not a directory", f"move the file away, {_ELSEWHERE}"),
+_OS_FAULTS: dict[int, _Texts] = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: ("store.quota", "store.full.hint"),
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _MAY_NOT_WRITE,
+    errno.EPERM: _MAY_NOT_WRITE,
+    errno.ENOTDIR: _NO_DIRECTORY,
+    errno.EEXIST: _NO_DIRECTORY,
 }
+_UNUSABLE: _Texts = ("store.unusable", "store.unusable.hint")
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -65,26 +62,18 @@ def explain(error: sqlite3.Error | OSError, path: Path) -> StoreError:
         path: The database or directory it was about.
     """
     if isinstance(error, OSError):
-        what, hint = _OS_FAULTS.get(
-            error.errno or 0, ("the state directory cannot be used", f"check it, {_ELSEWHERE}")
-        )
-        return StoreError(f"{what} ({path})", hint=hint, code=errno.errorcode.get(error.errno or 0))
+        number = error.errno or 0
+        message, hint = _OS_FAULTS.get(number, _UNUSABLE)
+        return StoreError(say(message, path=path), hint=say(hint), code=errno.errorcode.get(number))
     name = getattr(error, "sqlite_errorname", None)
     if is_damage(error):
-        return StoreDamagedError(
-            f"the state database {path} is damaged",
-            hint="start again: it is then set aside and a new one is begun",
-            code=name,
-        )
+        return StoreDamagedError(say("store.damaged", path=path), hint=say("store.damaged.hint"), code=name)
     if is_busy(error):
-        return StoreError(
-            f"the state database {path} is locked by another program",
-            hint=both("请关闭占用它的程序后再试", "close programs that hold it open and try again"),
-            code=name,
-            retryable=True,
-        )
-    what, hint = _SQLITE_FAULTS.get(primary_code(error), (f"the state database failed: {error}", ""))
-    return StoreError(f"{what} ({path})", hint=hint, code=name)
+        return StoreError(say("store.locked", path=path), hint=say("store.locked.hint"), code=name, retryable=True)
+    if (texts := _SQLITE_FAULTS.get(primary_code(error))) is not None:
+        message, hint = texts
+        return StoreError(say(message, path=path), hint=say(hint), code=name)
+    return StoreError(say("store.failed", words=error, path=path), code=name)
 
 
 @contextmanager

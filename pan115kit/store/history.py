@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import ConfigError
+from ..i18n import say
 from ..models import HistoryEntry, Phase, Sample, UploadStatus
 from .codec import from_sql, optional_from_sql, optional_to_sql, to_sql
 from .database import Database
@@ -149,7 +150,7 @@ def _encode(entry: HistoryEntry) -> tuple[Any, ...]:
 
 def _count(name: str, value: int) -> int:
     if not isinstance(value, int) or value < 0:
-        raise ConfigError(f"{name} must be a whole number from 0, not {value!r}")
+        raise ConfigError(say("argument.count", name=name, value=repr(value)))
     return value
 
 

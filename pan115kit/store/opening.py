@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ..i18n import say
 from .faults import is_busy
 from .schema import is_foreign, missing_from, refuse_newer
 
@@ -29,7 +30,21 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 
 
 class Damaged(Exception):
-    """The file is not a usable database; the text says why."""
+    """The file is not a usable database.
+
+    Args:
+        key: The catalogue's key of why.
+        **values: What its holes are filled with.
+    """
+
+    def __init__(self, key: str, **values: str) -> None:
+        super().__init__(key)
+        self._key = key
+        self._values = values
+
+    def reason(self, lang: str | None = None) -> str:
+        """Why, in the user's language or a certain one."""
+        return say(self._key, lang=lang, **self._values)
 
 
 def make_directory(directory: Path) -> None:
@@ -71,9 +86,9 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     refuse_newer(connection, path)
     verdict = [str(row[0]) for row in connection.execute("PRAGMA quick_check(1)")]
     if verdict != ["ok"]:
-        raise Damaged(verdict[0].splitlines()[-1] if verdict else "quick_check failed")
+        raise Damaged("store.damage.sqlite", words=verdict[0].splitlines()[-1] if verdict else "quick_check")
     if is_foreign(connection):
-        raise Damaged("it holds another program's tables")
+        raise Damaged("store.damage.foreign_tables")
 
 
 def check_schema(connection: sqlite3.Connection) -> None:
@@ -83,7 +98,10 @@ def check_schema(connection: sqlite3.Connection) -> None:
         Damaged: One is missing.
     """
     if missing := missing_from(connection):
-        raise Damaged(f"{missing} is missing")
+        table, column = missing
+        if column:
+            raise Damaged("store.damage.missing_column", table=table, column=column)
+        raise Damaged("store.damage.missing_table", table=table)
 
 
 def check_journal_files(path: Path) -> None:
@@ -93,7 +111,7 @@ def check_journal_files(path: Path) -> None:
         Damaged: The database is empty but its log is not.
     """
     if path.exists() and path.stat().st_size == 0 and _size(_beside(path, "-wal")) > 0:
-        raise Damaged("the database is empty but its write-ahead log is not")
+        raise Damaged("store.damage.empty_with_log")
 
 
 def keep_foreign_wal(path: Path, stamp: str) -> Path | None:

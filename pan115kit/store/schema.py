@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import StoreError
-from ..i18n import both
+from ..i18n import say
 
 #: MIGRATIONS[n] takes a database from version n to n + 1; its version is in ``PRAGMA user_version``.
 #: Never edit one that was released: append.
@@ -117,13 +117,7 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
     """
     found, known = version_of(connection), len(MIGRATIONS)
     if found > known:
-        raise StoreError(
-            f"{path} was written by a newer pan115kit (schema {found}, this one knows {known})",
-            hint=both(
-                "请升级 pan115kit，或用 PAN115_STATE_DIR 换个目录",
-                "upgrade with: pip install -U pan115kit, or choose another directory with PAN115_STATE_DIR",
-            ),
-        )
+        raise StoreError(say("store.newer", path=path, found=found, known=known), hint=say("store.newer.hint"))
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -134,10 +128,13 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
-def missing_from(connection: sqlite3.Connection) -> str:
-    """The first table or column our schema has and this database lacks, or an empty string.
+def missing_from(connection: sqlite3.Connection) -> tuple[str, str] | None:
+    """The first table or column our schema has and this database lacks.
 
     A file can be sound SQLite and yet not ours; then it is treated as damaged rather than failing at some later call.
+
+    Returns:
+        Its table and, where only a column is missing, its column, else an empty string; None where all is there.
     """
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as ours:
         migrate(ours)
@@ -145,10 +142,10 @@ def missing_from(connection: sqlite3.Connection) -> str:
     found = _columns(connection)
     for table in sorted(expected):
         if table not in found:
-            return f"table {table}"
+            return table, ""
         if lacking := sorted(expected[table] - found[table]):
-            return f"column {table}.{lacking[0]}"
-    return ""
+            return table, lacking[0]
+    return None
 
 
 def is_foreign(connection: sqlite3.Connection) -> bool:

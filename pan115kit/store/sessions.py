@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ConfigError, SessionBusyError, StoreError
-from ..i18n import both
+from ..i18n import say
 from ..models import Part, UploadSession, UploadStatus
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
@@ -241,7 +241,7 @@ class SessionStore:
 
     def _limit(self, days: float) -> float:
         if not isinstance(days, int | float) or not days >= 0:
-            raise ConfigError(f"days must be a number from 0, not {days!r}")
+            raise ConfigError(say("argument.days", value=repr(days)))
         return self._clock() - days * SECONDS_PER_DAY
 
     def _change(self, connection: sqlite3.Connection, session_id: str, changes: dict[str, Any]) -> bool:
@@ -275,8 +275,7 @@ class SessionStore:
 def busy(session_id: str, owner: LeaseOwner) -> SessionBusyError:
     """The error for a session that somebody else is working on."""
     return SessionBusyError(
-        f"session {session_id} is being uploaded by process {owner.pid} on {owner.host}",
-        hint="cancel that upload, or wait for its end",
+        say("session.busy", session_id=session_id, pid=owner.pid, host=owner.host), hint=say("session.busy.hint")
     )
 
 
@@ -285,10 +284,7 @@ def _abort_row(abort: PendingAbort, now: float) -> tuple[Any, ...]:
 
 
 def _gone(session_id: str) -> StoreError:
-    return StoreError(
-        f"session {session_id} is not in the store",
-        hint=both("它已被删除，请重新上传", "it was deleted meanwhile; start the upload again"),
-    )
+    return StoreError(say("session.gone", session_id=session_id), hint=say("session.gone.hint"))
 
 
 def delete_session(connection: sqlite3.Connection, session_id: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
+from .._base.safe_output import print_err
 from ..config import state_directory
 from .database import Database
 from .hashes import HashStore
@@ -32,6 +33,7 @@ class Store:
         clock: Seconds since the epoch.
         journal_mode: ``wal`` or ``delete``; None takes ``PAN115_JOURNAL_MODE``, else WAL, or the rollback journal on
             network file systems.
+        on_notice: Shows a notice to the user, e.g. that a damaged database was set aside; called on any thread.
 
     Attributes:
         directory: The state directory.
@@ -51,9 +53,10 @@ class Store:
         *,
         clock: Callable[[], float] = time.time,
         journal_mode: str | None = None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         self.directory: Path = state_directory(directory)
-        self.database = Database(self.directory, clock=clock, journal_mode=journal_mode)
+        self.database = Database(self.directory, clock=clock, journal_mode=journal_mode, on_notice=on_notice)
         self.leases = LeaseStore(self.database, clock)
         self.sessions = SessionStore(self.database, self.leases, clock)
         self.history = HistoryStore(self.database)
@@ -142,7 +145,7 @@ _lock = threading.RLock()
 
 
 def open_store(directory: str | os.PathLike[str] | None = None, *, clock: Callable[[], float] = time.time) -> Store:
-    """The store of a directory, shared by everybody in this process who opens it.
+    """The store of a directory, shared by everybody in this process who opens it; its notices go to stderr.
 
     Args:
         directory: None takes the configured state directory (``PAN115_STATE_DIR``).
@@ -157,7 +160,7 @@ def open_store(directory: str | os.PathLike[str] | None = None, *, clock: Callab
     key = os.path.realpath(state_directory(directory))
     with _lock:
         if key not in _shared:
-            _shared[key] = Store(directory, clock=clock)
+            _shared[key] = Store(directory, clock=clock, on_notice=print_err)
             _users[key] = 0
         _users[key] += 1
         return _shared[key]

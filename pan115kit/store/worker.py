@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from ..errors import StoreError
-from ..i18n import both
+from ..i18n import say
 
 T = TypeVar("T")
 
@@ -52,9 +52,7 @@ class Worker:
         job = partial(self._perform, function, future)
         with self._gate:
             if self._stopped:
-                raise StoreError(
-                    "the store is closed", hint=both("请用 open_store() 重新打开", "open it again with open_store()")
-                )
+                raise StoreError(say("store.closed"), hint=say("store.closed.hint"))
             inline = self.inline
             if not inline:
                 self._ensure_thread()

@@ -14,7 +14,7 @@ import pytest
 
 from pan115kit._base.file_locks import opening_lock
 from pan115kit.models import Part, UploadSession
-from pan115kit.store import Store, database, opening
+from pan115kit.store import Store, database, open_store, opening
 
 NAME = database.FILE_NAME
 ASIDE = re.compile(rf"{re.escape(NAME)}\.damaged-\d{{8}}-\d{{6}}(-\d+)?(-wal|-shm|-journal)?$")
@@ -216,3 +216,18 @@ def test_who_opens_waits_for_who_opens(tmp_path: Path) -> None:
     assert caught.value.retryable
     with opening_lock(tmp_path, 0.0):
         pass
+
+
+def test_who_opens_the_store_is_told_once_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of sessions that is suddenly empty must say why, in the user's language."""
+    monkeypatch.setenv("PAN115_LANG", "zh")
+    (tmp_path / NAME).write_bytes(b"garbage")
+    with open_store(tmp_path), open_store(tmp_path):
+        [kept] = aside(tmp_path)
+    printed = capsys.readouterr().err
+    assert printed.count("已损坏") == printed.count(str(kept)) == 1
+    with open_store(tmp_path):
+        pass
+    assert capsys.readouterr().err == ""

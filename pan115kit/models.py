@@ -303,6 +303,16 @@ class HistoryEntry:
         """Bytes sent over the whole time, in MB/s (10^6)."""
         return self.bytes_sent / self.elapsed_seconds / 1e6 if self.elapsed_seconds > 0 else 0.0
 
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of REST and of the command line, times in ISO 8601 UTC."""
+        return dataclasses.asdict(self) | {
+            "status": str(self.status),
+            "started_at": iso_utc(self.started_at),
+            "finished_at": iso_utc(self.finished_at),
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "mean_speed_mbps": round(self.mean_speed_mbps, 3),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

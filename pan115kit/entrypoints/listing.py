@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 from typing import TYPE_CHECKING
 
 from .._base.safe_output import print_out
 from ..i18n import say
-from ..models import HistoryEntry, iso_utc
 from .command_line import ExitCode, add_state_dir, json_line, whole_number
 
 if TYPE_CHECKING:
@@ -110,7 +108,7 @@ def run_history(options: argparse.Namespace) -> int:
         entries = store.history.list(options.n)
     if options.json:
         for entry in entries:
-            print_out(json_line(_history_object(entry)))
+            print_out(json_line(entry.to_dict()))
         return ExitCode.OK
     from ..presentation.dataframes import history_frame
 
@@ -118,8 +116,3 @@ def run_history(options: argparse.Namespace) -> int:
     columns = ["file_name", "file_size", "target_path", "status", "bytes_sent", "mean_speed_mbps", "finished_at"]
     print_out(frame[columns].to_string(index=False) if len(frame) else say("cli.history.none"))
     return ExitCode.OK
-
-
-def _history_object(entry: HistoryEntry) -> dict[str, object]:
-    times = {"started_at": iso_utc(entry.started_at), "finished_at": iso_utc(entry.finished_at)}
-    return dataclasses.asdict(entry) | times | {"mean_speed_mbps": round(entry.mean_speed_mbps, 3)}

@@ -6,7 +6,7 @@ Every list in every place (notebook panel, server page, React, static report) sh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -90,6 +90,16 @@ class Action(StrEnum):
         """Which rows are meant where it is asked for all: who cancelled something does not want it retried."""
         return _MEANT_BY_ALL[self]
 
+    def may_ask(self, status: UploadStatus) -> bool:
+        """Whether a request for it makes sense for an upload in ``status``.
+
+        What its row offers; pause and resume also as long as it has not ended, for they are idempotent: a button is
+        pressed twice, or before the list has caught up.
+        """
+        if self in (Action.PAUSE, Action.RESUME):
+            return not status.is_final
+        return self in _ACTIONS[GROUP_OF[status]]
+
 
 _ACTIONS: dict[Group, tuple[Action, ...]] = {
     Group.ACTIVE: (Action.PAUSE, Action.CANCEL),
@@ -141,24 +151,31 @@ def process_name(owner: LeaseOwner) -> str:
     return f"{owner.pid}@{owner.host}"
 
 
-def session_row(session: UploadSession, owner: LeaseOwner | None = None) -> Row:
-    """A session of an earlier run as a row."""
-    shot = UploadProgress(
-        job_id=f"session:{session.session_id}",
+def session_progress(session: UploadSession) -> UploadProgress:
+    """How far an upload is by what its session has on disk."""
+    return UploadProgress(
+        job_id=session.job_id,
         file_path=session.file_path,
         file_name=session.file_name,
         file_size=session.file_size,
-        status=UploadStatus.PAUSED,
+        status=session.status,
         target_path=session.target_path,
         session_id=session.session_id,
         uploaded_bytes=session.bytes_done,
-        resumed_bytes=session.bytes_done,
         total_parts=session.total_parts,
         uploaded_parts=len(session.uploaded_parts),
         error_message=session.error_message,
         created_at=session.created_at,
     )
-    return Row(shot.job_id, shot, session, None if owner is None else process_name(owner))
+
+
+def session_row(session: UploadSession, owner: LeaseOwner | None = None) -> Row:
+    """A session of an earlier run as a row."""
+    key = f"session:{session.session_id}"
+    shot = replace(
+        session_progress(session), job_id=key, status=UploadStatus.PAUSED, resumed_bytes=session.bytes_done
+    )
+    return Row(key, shot, session, None if owner is None else process_name(owner))
 
 
 def row_json(row: Row) -> dict[str, Any]:

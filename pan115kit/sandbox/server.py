@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .._base.uvicorn_thread import QuickServer
+from .._base.http_server import HttpServer
 from .asgi import SandboxApp
 from .services import Services
 from .settings import Settings
@@ -56,7 +56,7 @@ class ServerThread:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app: SandboxApp | None = None
-        self._server: QuickServer | None = None
+        self._server: HttpServer | None = None
         self._thread = threading.Thread(target=self._run, name="pan115kit-sandbox", daemon=True)
 
     def start(self) -> None:
@@ -76,9 +76,8 @@ class ServerThread:
             self._thread.join()
             self.services.database.close()
 
-    async def _close(self, app: SandboxApp, server: QuickServer) -> None:
-        for listener in server.servers:  # first, or a quick client comes back to a dying server
-            listener.close()
+    async def _close(self, app: SandboxApp, server: HttpServer) -> None:
+        server.close_listener()  # first, or a quick client comes back to a dying server
         await app.close()
         server.end()
 
@@ -103,5 +102,5 @@ class ServerThread:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=5,
         )
-        self._server = QuickServer(config, self._ready.set)
-        await self._server.serve(sockets=[self._socket])
+        self._server = HttpServer(config, self._socket, self._ready.set)
+        await self._server.serve()

@@ -9,6 +9,6 @@ Example:
 """
 
 from .app import create_app
-from .running import Server, serve
+from .thread import Server, serve
 
 __all__ = ["Server", "create_app", "serve"]

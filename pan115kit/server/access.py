@@ -16,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from ..errors import ConfigError
-from ..i18n import both
+from ..i18n import say
 
 #: Names of this machine that no DNS answer can give to a foreign page.
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -25,22 +25,12 @@ MIN_REMOTE_TOKEN = 16
 
 
 def new_token() -> str:
-    """A random token of 256 bits.
-
-    Example:
-        >>> len(new_token())
-        43
-    """
+    """A random token of 256 bits."""
     return secrets.token_urlsafe(32)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a server bound to ``host`` is reached from this machine only.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("")
-        (True, True, False, False)
-    """
+    """Whether a server bound to ``host`` is reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -57,18 +47,13 @@ def is_address(name: str) -> bool:
 
 
 def split_host(header: str) -> tuple[str, int | None] | None:
-    """Name (lower case, no brackets) and port of a ``Host`` header, or None if it is none.
-
-    Example:
-        >>> split_host("LocalHost:8115"), split_host("[::1]:80"), split_host("a@b"), split_host("")
-        (('localhost', 8115), ('::1', 80), None, None)
-    """
+    """Name (lower case, no brackets) and port of a ``Host`` header, or None if it is none."""
     try:
-        parts = urlsplit(f"//{header}")
-        name, port = parts.hostname, parts.port
+        url = urlsplit(f"//{header}")
+        name, port = url.hostname, url.port
     except ValueError:
         return None
-    if not name or "@" in header or parts.path or parts.query or parts.fragment:
+    if not name or "@" in header or url.path or url.query or url.fragment:
         return None
     return name.rstrip("."), port
 
@@ -82,15 +67,6 @@ class Access:
         hosts: Names this server goes by, lower case, without ports.
         origins: Pages of other origins that may talk to it, e.g. ``http://localhost:5173``.
         any_address: Every IP address counts as one of our names (a server bound to all interfaces).
-
-    Example:
-        >>> access = Access("secret", frozenset({"localhost"}))
-        >>> access.knows_host("localhost:8115"), access.knows_host("evil.example")
-        (True, False)
-        >>> access.trusts_origin("http://localhost:8115", "localhost:8115")
-        True
-        >>> access
-        <Access hosts=['localhost']>
     """
 
     token: str
@@ -141,19 +117,12 @@ def make_access(
 
     Raises:
         ConfigError: An empty token, a short one for a server that others can reach, or something that is no origin.
-
-    Example:
-        >>> sorted(make_access("t").hosts)
-        ['127.0.0.1', '::1', 'localhost']
     """
     remote = not is_loopback(host)
     if token is not None and not token.strip():
-        raise ConfigError("the server's token is empty", hint="leave it out for a random one")
+        raise ConfigError(say("server.token_empty"), hint=say("server.token.hint"))
     if token is not None and remote and len(token) < MIN_REMOTE_TOKEN:
-        raise ConfigError(
-            f"the server's token is shorter than {MIN_REMOTE_TOKEN} characters, and others can reach this server",
-            hint="leave it out for a random one",
-        )
+        raise ConfigError(say("server.token_short", length=MIN_REMOTE_TOKEN), hint=say("server.token.hint"))
     names = {
         *LOOPBACK_NAMES,
         *(name.lower() for name in allowed_hosts),
@@ -166,10 +135,10 @@ def make_access(
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-        raise ConfigError(f"{text!r} is not an origin", hint="e.g. http://localhost:5173")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/"):
+        raise ConfigError(say("server.not_an_origin", text=repr(text)), hint=say("server.not_an_origin.hint"))
+    return f"{url.scheme}://{url.netloc.lower()}"
 
 
 def tokens_given(headers: Mapping[str, str], query: str, cookie: str) -> list[str]:
@@ -179,10 +148,6 @@ def tokens_given(headers: Mapping[str, str], query: str, cookie: str) -> list[st
         headers: Lower-case names.
         query: The raw query string.
         cookie: The name of our cookie.
-
-    Example:
-        >>> tokens_given({"authorization": "Bearer a", "cookie": "c=b%20b"}, "x=1&token=d", "c")
-        ['a', 'd', 'b b']
     """
     given = []
     scheme, _, value = headers.get("authorization", "").partition(" ")
@@ -200,46 +165,15 @@ def tokens_given(headers: Mapping[str, str], query: str, cookie: str) -> list[st
 
 
 def cookie_name(host: str) -> str:
-    """Our cookie's name for a browser that calls us ``host``: cookies know no ports, two servers must not share one.
+    """Our cookie's name for a browser that calls us ``host``.
 
-    Example:
-        >>> cookie_name("127.0.0.1:8115"), cookie_name("localhost")
-        ('pan115kit-8115', 'pan115kit')
+    Cookies know no ports, and two servers must not share one.
     """
     found = split_host(host)
     return f"pan115kit-{found[1]}" if found and found[1] else "pan115kit"
 
 
 def cookie_header(host: str, token: str, *, secure: bool) -> str:
-    """The ``Set-Cookie`` that lets a browser in until it is closed.
-
-    Example:
-        >>> cookie_header("127.0.0.1:8115", "abc", secure=False)
-        'pan115kit-8115=abc; Path=/; HttpOnly; SameSite=Strict'
-    """
+    """The ``Set-Cookie`` that lets a browser in until it is closed."""
     flags = "Path=/; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
     return f"{cookie_name(host)}={quote(token, safe='')}; {flags}"
-
-
-def refused_host() -> str:
-    """What a caller hears who calls this server by a name it does not have."""
-    return both(
-        "请求的 Host 不是本服务器的名称；如需使用其他名称，请设置 allowed_hosts",
-        "this is not a name of this server; name it in allowed_hosts if it should be",
-    )
-
-
-def refused_origin() -> str:
-    """What a foreign page hears."""
-    return both(
-        "不接受来自其他网页的请求；如需允许，请设置 allowed_origins",
-        "requests from other pages are refused; name the page's origin in allowed_origins if it may",
-    )
-
-
-def refused_token() -> str:
-    """What a caller hears who has no, or another, token."""
-    return both(
-        "需要令牌：请打开服务器启动时给出的链接，或使用 Authorization: Bearer",
-        "a token is needed: open the link the server gave at its start, or send Authorization: Bearer",
-    )

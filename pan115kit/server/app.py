@@ -15,16 +15,20 @@ from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..transfer.queue import UploadQueue
 from .access import Access, make_access
-from .answers import COMMON, add_error_answers
-from .board import Board
+from .all_uploads import AllUploads
+from .allowed_folders import AllowedFolders
+from .dependencies import VERSION, ServerDependencies
 from .guard import MAX_BODY, Guard
-from .hub import Hub
-from .pages import pages_router
-from .parts import VERSION, Parts
-from .paths import AllowedRoots
-from .sessions_api import sessions_router
-from .uploads_api import uploads_router
+from .responses import COMMON, add_error_answers
+from .routes.about import about_router
+from .routes.history import history_router
+from .routes.pages import pages_router
+from .routes.sessions import sessions_router
+from .routes.uploads import uploads_router
+from .websocket import WebSocketHub
 
+#: A router per resource; their order is that in which they are asked.
+ROUTERS = (sessions_router, history_router, about_router, uploads_router)
 WEBSOCKET_PATH = "/ws/upload/progress"
 
 _DESCRIPTION = """
@@ -51,7 +55,7 @@ def create_app(
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
     access: Access | None = None,
-    hub: Callable[[Board], Hub] = Hub,
+    hub: Callable[[AllUploads], WebSocketHub] = WebSocketHub,
     max_body: int = MAX_BODY,
 ) -> FastAPI:
     """The ASGI application.
@@ -76,9 +80,6 @@ def create_app(
 
     Raises:
         ConfigError: A root is no folder, a token is too weak.
-
-    Example:
-        >>> app = create_app(queue, tracker, store, token="…", roots=["~/Videos"])    # doctest: +SKIP
     """
     rules = access or make_access(
         token,
@@ -87,9 +88,9 @@ def create_app(
         allowed_origins=allowed_origins,
         own_names=(socket.gethostname(), socket.getfqdn()) if host not in ("127.0.0.1", "localhost") else (),
     )
-    board = Board(tracker, store)
-    parts = Parts(queue, board, store, AllowedRoots(roots))
-    clients = hub(board)
+    uploads = AllUploads(tracker, store)
+    dependencies = ServerDependencies(queue, uploads, store, AllowedFolders(roots))
+    clients = hub(uploads)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -110,17 +111,15 @@ def create_app(
     app.state.access = rules
     app.state.hub = clients
     add_error_answers(app)
-    app.include_router(sessions_router(parts))
-    app.include_router(uploads_router(parts))
+    for router in ROUTERS:
+        app.include_router(router(dependencies))
     app.include_router(pages_router())
 
     @app.websocket(WEBSOCKET_PATH)
     async def progress(socket: WebSocket) -> None:
         await clients.attend(socket)
 
-    inside = app.build_middleware_stack
-    # outermost, so that answers to our own bugs pass it too
-    app.build_middleware_stack = lambda: Guard(inside(), rules, max_body=max_body)  # type: ignore[method-assign]
+    app.add_middleware(Guard, access=rules, max_body=max_body)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

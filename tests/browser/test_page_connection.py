@@ -19,7 +19,7 @@ from pan115kit.models import UploadStatus
 from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.sandbox import Sandbox
 from pan115kit.server import serve
-from pan115kit.server.feed import Feed
+from pan115kit.server.change_feed import ChangeFeed
 from pan115kit.store import Store
 
 pytestmark = [pytest.mark.browser, needs_browser]
@@ -236,7 +236,7 @@ def test_it_joins_what_the_feed_sends(bench: Page) -> None:
     """Whole lists, pages and changes end in the same list in the page as on the server."""
     bench.evaluate("begin()")
     bench.evaluate("sockets[0].open()")
-    feed = Feed(page=4, pages_per_step=2)
+    feed = ChangeFeed(page=4, pages_per_step=2)
     place = 0
 
     def text(number: int, status: UploadStatus) -> str:

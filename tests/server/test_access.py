@@ -135,3 +135,24 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
 def test_what_is_loopback(host: str, local: bool) -> None:
     """A bind that others reach must not pass for a local one."""
     assert is_loopback(host) is local
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [("LocalHost:8115", ("localhost", 8115)), ("[::1]:80", ("::1", 80)), ("localhost", ("localhost", None)),
+     ("a@b", None), ("", None)],
+)  # fmt: skip
+def test_a_host_header_is_name_and_port(header: str, found: tuple[str, int | None] | None) -> None:
+    """What is no host must not be compared with our names."""
+    assert split_host(header) == found
+
+
+def test_tokens_come_from_header_query_and_cookie() -> None:
+    """Programs, links and pages each have their own way."""
+    given = tokens_given({"authorization": "Bearer a", "cookie": "c=b%20b"}, "x=1&token=d", "c")
+    assert given == ["a", "d", "b b"]
+
+
+def test_a_server_at_the_default_port_has_a_cookie_too() -> None:
+    """A proxy's address names no port."""
+    assert (cookie_name("127.0.0.1:8115"), cookie_name("localhost")) == ("pan115kit-8115", "pan115kit")

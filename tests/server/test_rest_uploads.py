@@ -148,11 +148,11 @@ def test_links_and_dots_inside_the_folder_work(live: httpx.Client, files: Path) 
 
 def test_a_root_that_is_a_link_keeps_its_name(tmp_path: Path, files: Path) -> None:
     """Sessions are known by their path: the same file must not get a second one because of a link above it."""
-    from pan115kit.server.paths import AllowedRoots
+    from pan115kit.server.allowed_folders import AllowedFolders
 
     make(files, "a.bin", 10)
     (tmp_path / "alias").symlink_to(files)
-    assert AllowedRoots([tmp_path / "alias"]).resolve(str(files / "a.bin")) == str(tmp_path / "alias" / "a.bin")
+    assert AllowedFolders([tmp_path / "alias"]).resolve(str(files / "a.bin")) == str(tmp_path / "alias" / "a.bin")
 
 
 @pytest.mark.parametrize(

@@ -99,16 +99,16 @@ def test_the_description_names_every_route_and_the_token(filled: Server) -> None
 
 def test_real_answers_fit_the_described_shapes(filled: Server) -> None:
     """The models of the description are not what encodes the answers: they are held together here."""
-    from pan115kit.server import schemas
+    from pan115kit.server.routes import about, history, schemas, sessions, uploads
 
-    items = {"uploads": schemas.Upload, "sessions": schemas.Session, "history": schemas.HistoryRow}
+    items = {"uploads": schemas.Upload, "sessions": sessions.Session, "history": history.HistoryRow}
     with http(filled) as api:
         for path, model in (
-            ("api/upload/progress", schemas.Uploads),
-            ("api/upload/progress?page=1", schemas.Uploads),
-            ("api/upload/sessions", schemas.Sessions),
-            ("api/upload/history", schemas.History),
-            ("api/upload/about", schemas.About),
+            ("api/upload/progress", uploads.Uploads),
+            ("api/upload/progress?page=1", uploads.Uploads),
+            ("api/upload/sessions", sessions.Sessions),
+            ("api/upload/history", history.History),
+            ("api/upload/about", about.About),
         ):
             body = api.get(path).json()
             model.model_validate(body)

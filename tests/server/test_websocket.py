@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed
 
 from pan115kit.models import UploadStatus
 from pan115kit.progress.tracker import ProgressTracker
-from pan115kit.server import Server, hub, running
-from pan115kit.server.hub import Hub, reply
+from pan115kit.server import Server, thread, websocket
+from pan115kit.server.websocket import WebSocketHub, reply
 
 
 def test_the_first_message_is_the_whole_list(server: Server, tracker: ProgressTracker) -> None:
@@ -176,14 +176,14 @@ def attended(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Every client so far.  The first is given up after a moment; the others, and the good-bye, have all the time."""
     made: list[object] = []
 
-    class Client(hub._Client):
+    class Client(websocket._Client):
         def __init__(self, socket: WebSocket, patience: float) -> None:
             super().__init__(socket, PATIENCE if made else 0.5)
             made.append(self)
 
-    monkeypatch.setattr(hub, "_Client", Client)
-    monkeypatch.setattr(hub, "FAREWELL", 10 * PATIENCE)
-    monkeypatch.setattr(running, "_USER_TIMEOUT", int(10 * PATIENCE * 1000))
+    monkeypatch.setattr(websocket, "_Client", Client)
+    monkeypatch.setattr(websocket, "CLOSE_PATIENCE", 10 * PATIENCE)
+    monkeypatch.setattr(thread, "_USER_TIMEOUT", int(10 * PATIENCE * 1000))
     return made
 
 
@@ -246,9 +246,9 @@ def close_code(stream: bytes) -> int | None:
     return None
 
 
-def server_hub(server: Server) -> Hub:
+def server_hub(server: Server) -> WebSocketHub:
     """The hub behind a running server."""
-    found: Hub = server._server.config.app.state.hub  # type: ignore[union-attr]
+    found: WebSocketHub = server.app.state.hub  # type: ignore[attr-defined]
     return found
 
 
@@ -274,7 +274,7 @@ def test_clients_that_vanish_are_forgotten(server: Server, tracker: ProgressTrac
     with ws(server), sleeper(server):
         until(lambda: hub.clients == 2)
     until(lambda: hub.clients == 0)
-    until(lambda: hub._looking is not None and hub._looking.done(), "nobody looks when nobody is there")
+    until(lambda: hub._looker is not None and hub._looker.done(), "nobody looks when nobody is there")
 
 
 def test_who_comes_back_gets_the_list_as_it_is_now(server: Server, tracker: ProgressTracker) -> None:

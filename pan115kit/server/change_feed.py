@@ -1,4 +1,4 @@
-"""What WebSocket clients are told, and in which messages.  Pure: no socket, no clock.
+"""What WebSocket clients get, and in which messages.  Pure: no socket, no clock.
 
 Up to :data:`PAGE` uploads every message is the whole list, as the specification has it, and only the newest counts.
 Beyond that a client gets the list once, in pages, and then only what changed.  Messages are encoded once, whoever
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .encoding import progress_message
+from .json_text import progress_message
 
 #: Uploads in one message.
 PAGE = 200
@@ -34,17 +34,13 @@ class Listing:
     messages: tuple[str, ...]
 
 
-class Feed:
+class ChangeFeed:
     """The messages about one list of uploads.
 
-    Example:
-        >>> feed = Feed()
-        >>> feed.update({"job": '{"job_id":"job"}'}, ["job"])
-        True
-        >>> feed.since(0)
-        ['{"type":"upload_progress","data":{"uploads":[{"job_id":"job"}]}}']
-        >>> feed.update({"job": '{"job_id":"job"}'}, ["job"])
-        False
+    Args:
+        page: Uploads in one message.
+        pages_per_step: Messages of changes in one step.
+        kept: Messages of changes kept for those who read slowly.
     """
 
     def __init__(self, *, page: int = PAGE, pages_per_step: int = PAGES_PER_STEP, kept: int = KEPT) -> None:
@@ -96,12 +92,12 @@ class Feed:
         if not changed and not removed and not self._waiting:
             return False
         if len(self._texts) <= self._page:
-            self._tell_whole(order)
+            self._push_list(order)
         else:
-            self._tell_changes(changed, removed)
+            self._push_change_pages(changed, removed)
         return True
 
-    def begin_anew(self) -> None:
+    def forget_messages(self) -> None:
         """Nobody reads any more: whoever comes next begins with the list, which holds everything."""
         self._waiting.clear()
         self._messages.clear()
@@ -126,14 +122,14 @@ class Feed:
         present = set(order)
         return [job_id for job_id in self._texts if job_id not in present]
 
-    def _tell_whole(self, order: Iterable[str]) -> None:
+    def _push_list(self, order: Iterable[str]) -> None:
         self._waiting.clear()
         self._messages.clear()
         self._texts = {job_id: self._texts[job_id] for job_id in order if job_id in self._texts}
         self._whole = True
         self._push(progress_message(self._texts.values()))
 
-    def _tell_changes(self, changed: Mapping[str, str], removed: Sequence[str]) -> None:
+    def _push_change_pages(self, changed: Mapping[str, str], removed: Sequence[str]) -> None:
         if self._whole:  # the list has outgrown one message: who knows the short one knows what it had
             self._whole = False
             self._listing = None

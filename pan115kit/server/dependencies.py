@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ..store import Store
 from ..transfer.queue import UploadQueue
-from .board import Board
-from .paths import AllowedRoots
+from .all_uploads import AllUploads
+from .allowed_folders import AllowedFolders
 
 
 def _version() -> str:
@@ -23,10 +23,10 @@ VERSION = _version()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parts:
+class ServerDependencies:
     """Queue, uploads, state directory and allowed folders of one server."""
 
     queue: UploadQueue
-    board: Board
+    uploads: AllUploads
     store: Store
-    roots: AllowedRoots
+    folders: AllowedFolders

@@ -20,7 +20,7 @@ from server_support import http, next_data, until, ws
 from pan115kit import Pan115Client
 from pan115kit.config import KIB
 from pan115kit.models import HistoryEntry, Phase, Sample, UploadSession, UploadStatus
-from pan115kit.server.elsewhere import FRESH, PARTING, OtherProcesses, is_other, running_progress
+from pan115kit.server.remote_uploads import END_PATIENCE, FRESH_SAMPLE, RemoteUploads, is_remote, running_progress
 from pan115kit.store import LeaseOwner, Store
 
 OWNER = LeaseOwner(4711, "laptop", "job", 100.0)
@@ -47,7 +47,7 @@ def test_a_fresh_sample_tells_bytes_speed_and_rest() -> None:
 
 def test_an_old_sample_tells_no_speed() -> None:
     """A stalled upload must not show the speed it once had."""
-    shot = running_progress(row(), OWNER, Sample(110.0, 250, 25e-6, Phase.UPLOADING), 110.1 + FRESH)
+    shot = running_progress(row(), OWNER, Sample(110.0, 250, 25e-6, Phase.UPLOADING), 110.1 + FRESH_SAMPLE)
     assert (shot.uploaded_bytes, shot.speed_mbps, shot.eta_seconds) == (250, 0.0, None)
 
 
@@ -78,20 +78,20 @@ def test_whatever_was_persisted_makes_a_sane_upload(
 
 def test_who_is_another_process() -> None:
     """The same pid on another host is another process: pids are not unique across machines."""
-    assert is_other(OWNER, 4711, "desktop")
-    assert not is_other(OWNER, 4711, "laptop")
+    assert is_remote(OWNER, 4711, "desktop")
+    assert not is_remote(OWNER, 4711, "laptop")
 
 
 def test_own_sessions_and_dead_ones_are_not_shown(store: Store) -> None:
     """A session nobody works on belongs to the list of sessions, an own upload is in the tracker."""
     store.sessions.save(row())
     assert store.leases.acquire("session", "job")
-    others = OtherProcesses(store, lambda job_id: False)
+    others = RemoteUploads(store, lambda job_id: False)
     asyncio.run(others.look())
-    assert others.uploads == {}
+    assert others.rows == {}
 
 
-class Stranger(OtherProcesses):
+class Stranger(RemoteUploads):
     """One who takes the leases of this process for another's."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
@@ -114,7 +114,7 @@ def test_an_upload_seen_between_giving_back_its_session_and_writing_its_end_does
     def look() -> list[str]:
         now[0] += 1.0
         asyncio.run(others.look())
-        return [str(one.progress.status) for one in others.uploads.values()]
+        return [str(one.shot.status) for one in others.rows.values()]
 
     store.sessions.save(row())
     assert store.leases.acquire("session", "job")
@@ -133,10 +133,10 @@ def test_one_that_died_is_not_waited_for_long(store: Store) -> None:
     assert store.leases.acquire("session", "job")
     asyncio.run(others.look())
     store.leases.release("session", "job")
-    for seconds, shown in ((1.0, True), (1.0, True), (PARTING, False)):
+    for seconds, shown in ((1.0, True), (1.0, True), (END_PATIENCE, False)):
         now[0] += seconds
         asyncio.run(others.look())
-        assert bool(others.uploads) is shown
+        assert bool(others.rows) is shown
 
 
 def test_one_that_was_paused_is_gone_at_once(store: Store) -> None:
@@ -150,7 +150,7 @@ def test_one_that_was_paused_is_gone_at_once(store: Store) -> None:
     store.sessions.update("session", status=UploadStatus.PAUSED)
     now[0] += 1.0
     asyncio.run(others.look())
-    assert others.uploads == {}
+    assert others.rows == {}
 
 
 # -- with a real second process ------------------------------------------------------------------------------------

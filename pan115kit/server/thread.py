@@ -1,4 +1,4 @@
-"""A running server: in a thread of its own beside a notebook or script, or in the foreground."""
+"""A running server, in a thread of its own beside a notebook or script."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from urllib.parse import quote
 import uvicorn
 
 from .._base import event_loops
-from .._base.uvicorn_thread import QuickServer
+from .._base.http_server import HttpServer
 from ..errors import ConfigError
-from ..i18n import both
+from ..i18n import say
 from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..transfer.queue import UploadQueue
@@ -38,8 +38,13 @@ class Server:
 
     Args:
         app: From :func:`create_app`.
+        token: What every call needs.
         listener: A bound socket.
+        host: Where it is bound.
         secret: Whether the link in a notebook leaves the token out, because it was not made for this server alone.
+
+    Raises:
+        ConfigError: It did not start.
 
     Example:
         >>> server = client.serve()                 # doctest: +SKIP
@@ -54,6 +59,7 @@ class Server:
         self._pid = os.getpid()
         self._host = host
         self.port: int = listener.getsockname()[1]
+        self.app = app
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]
             log_config=None,  # the host program's logging is its own
@@ -67,40 +73,43 @@ class Server:
             timeout_graceful_shutdown=GRACE,
             lifespan="on",
         )
-        self._ready = threading.Event()
-        self._server = QuickServer(config, self._ready.set)
-        self._listener = listener
-        self._thread = threading.Thread(target=self._main, name="pan115-server", daemon=True)
+        self._started = threading.Event()
+        self._ready = False
+        self._http = HttpServer(config, listener, self._on_ready)
+        self._thread = threading.Thread(target=self._run, name="pan115-server", daemon=True)
         self._thread.start()
-        self._ready.wait(STARTING)
+        self._started.wait(STARTING)
         if not self.running:
-            raise ConfigError("the server did not start", hint="the log tells why")
+            raise ConfigError(say("server.not_started"), hint=say("server.not_started.hint"))
         event_loops.at_exit(self.stop)
 
-    def _main(self) -> None:
+    def _on_ready(self) -> None:
+        self._ready = True
+        self._started.set()
+
+    def _run(self) -> None:
         # new_event_loop, not asyncio.run: a user may have patched the latter (nest_asyncio)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            loop.run_until_complete(self._server.serve(sockets=[self._listener]))
+            loop.run_until_complete(self._http.serve())
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
         finally:
             asyncio.set_event_loop(None)
             loop.close()
-            self._ready.set()
+            self._started.set()
 
     @property
     def running(self) -> bool:
         """Whether it answers."""
-        return self._pid == os.getpid() and self._thread.is_alive() and self._server.started
+        return self._pid == os.getpid() and self._thread.is_alive() and self._ready
 
     @property
     def url(self) -> str:
         """Where it is, without the token."""
-        name = {"0.0.0.0": socket.gethostname(), "": socket.gethostname(), "::": socket.gethostname()}.get(
-            self._host, self._host
-        )
+        everywhere = self._host in ("", "0.0.0.0", "::")
+        name = socket.gethostname() if everywhere else self._host
         return f"http://[{name}]:{self.port}/" if ":" in name else f"http://{name}:{self.port}/"
 
     @property
@@ -118,7 +127,7 @@ class Server:
         if self._pid != os.getpid():
             return  # a forked child has neither thread nor listener
         event_loops.not_at_exit(self.stop)
-        self._server.end()
+        self._http.end()
         if threading.current_thread() is not self._thread:
             self._thread.join(GRACE + 5)
 
@@ -133,13 +142,11 @@ class Server:
 
     def _repr_html_(self) -> str:
         if not self.running:
-            return f"<span>{both('服务器已停止', 'the server is stopped')}</span>"
-        link = self.url if self._secret else self.link
-        title = both("打开上传页面", "open the upload page")
-        return (
-            f'<a href="{html.escape(link)}" target="_blank" rel="noopener noreferrer">{title}</a> '
-            f"<code>{html.escape(self.url)}</code>"
-        )
+            stopped = html.escape(say("server.stopped"))
+            return f"<span>{stopped}</span>"
+        link = html.escape(self.url if self._secret else self.link)
+        title, url = html.escape(say("server.open_page")), html.escape(self.url)
+        return f'<a href="{link}" target="_blank" rel="noopener noreferrer">{title}</a> <code>{url}</code>'
 
 
 def serve(
@@ -174,10 +181,6 @@ def serve(
 
     Raises:
         ConfigError: The port is taken, the host needs ``allow_remote``, a root is no folder, the token is too weak.
-
-    Example:
-        >>> with serve(queue, tracker, store) as server:       # doctest: +SKIP
-        ...     print(server.link)
     """
     given = token if token is not None else os.environ.get("PAN115_SERVER_TOKEN") or None
     if not is_loopback(host):
@@ -202,31 +205,23 @@ def serve(
 
 def _check_remote(host: str, allow_remote: bool) -> None:
     if not allow_remote:
-        raise ConfigError(
-            f"others could reach a server at {host}",
-            hint="use 127.0.0.1, or allow it with allow_remote (--allow-remote)",
-        )
-    warnings.warn(
-        both(
-            f"服务器绑定在 {host}，其他人可以访问；连接未加密，请放在 TLS 代理之后",
-            f"the server at {host} can be reached by others; the line is not encrypted: put a TLS proxy before it",
-        ),
-        UserWarning,
-        stacklevel=3,
-    )
+        raise ConfigError(say("server.needs_allow_remote", host=host), hint=say("server.needs_allow_remote.hint"))
+    warnings.warn(say("server.reachable", host=host), UserWarning, stacklevel=3)
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket, so that a taken port is told at once and port 0 is known."""
+    """A bound socket, so that a taken port is known at once, and which one port 0 has become."""
     if not 0 <= port <= 65_535:  # the system would take the rest of a division
-        raise ConfigError(f"{port} is not a port", hint="0 takes a free one")
+        raise ConfigError(say("server.not_a_port", port=port), hint=say("server.not_a_port.hint"))
+    address_text = f"{host}:{port}"
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, number)
     except OSError as error:
-        raise ConfigError(f"cannot listen at {host}:{port}: {error}", hint="choose another host or port") from None
+        message = say("server.cannot_listen", address=address_text, why=error)
+        raise ConfigError(message, hint=say("server.cannot_listen.hint")) from None
     try:
         if os.name == "posix":  # elsewhere it would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -236,8 +231,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise ConfigError(
-            f"cannot listen at {host}:{port}: {error}", hint="another program has the port; port 0 takes a free one"
-        ) from None
-    listener.setblocking(False)
+        message = say("server.cannot_listen", address=address_text, why=error)
+        raise ConfigError(message, hint=say("server.port_taken.hint")) from None
     return listener

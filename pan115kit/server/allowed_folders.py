@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ConfigError, FileMissingError, FileNameError, NotAFileError, Pan115Error
-from ..i18n import both
+from ..i18n import say
 
 
 class PathRefused(Pan115Error):
-    """The path is not under an allowed folder; whether there is such a file is not told."""
+    """The path is not under an allowed folder; whether there is such a file is not said."""
 
 
-class AllowedRoots:
+class AllowedFolders:
     """The folders that may be uploaded from.
 
     Args:
@@ -23,14 +23,6 @@ class AllowedRoots:
 
     Raises:
         ConfigError: One of them is no folder.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as name:
-        ...     _ = Path(name, "a.bin").write_bytes(b"a")
-        ...     roots = AllowedRoots([name])
-        ...     os.path.basename(roots.resolve(f"{name}/x/../a.bin"))
-        'a.bin'
     """
 
     def __init__(self, folders: Iterable[str | os.PathLike[str]]) -> None:
@@ -54,27 +46,19 @@ class AllowedRoots:
             NotAFileError: It is a folder or a device.
         """
         if not self.folders:
-            raise PathRefused(
-                both("本服务器不允许上传本地文件", "this server may not upload local files"),
-                hint=both("启动时用 --root（roots=）指定目录", "allow a folder with --root (roots=) at its start"),
-            )
+            raise PathRefused(say("server.no_folders"), hint=say("server.no_folders.hint"))
         if not asked or "\0" in asked:
-            raise FileNameError(both("路径为空或含有 NUL", "the path is empty or has a NUL"))
+            raise FileNameError(say("server.path_invalid"))
         real = Path(os.path.realpath(self.folders[0] / os.path.expanduser(asked)))
         inside = self._inside(real)
         if inside is None:
-            raise PathRefused(
-                both("该路径不在允许的目录内", "the path is not under an allowed folder"),
-                hint=both(f"允许：{self}", f"allowed: {self}"),
-            )
+            raise PathRefused(say("server.path_refused"), hint=say("server.path_refused.hint", folders=self))
         try:
             mode = real.stat().st_mode
         except OSError as error:
-            raise FileMissingError(
-                both(f"文件不存在：{asked}", f"there is no file {asked}"), hint=error.strerror or ""
-            ) from None
+            raise FileMissingError(say("file.missing", path=asked), hint=error.strerror or "") from None
         if not stat.S_ISREG(mode):
-            raise NotAFileError(both(f"不是普通文件：{asked}", f"{asked} is not a regular file"))
+            raise NotAFileError(say("server.not_a_file", path=asked))
         return str(inside)
 
     def _inside(self, real: Path) -> Path | None:
@@ -92,5 +76,5 @@ class AllowedRoots:
 def _folder(given: str | os.PathLike[str]) -> Path:
     folder = Path(given).expanduser().absolute()
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder", hint="roots are folders that may be uploaded from")
+        raise ConfigError(say("server.not_a_folder", path=folder), hint=say("server.not_a_folder.hint"))
     return folder

@@ -2,7 +2,7 @@
 
 No client has a queue of its own: each has a place in the shared feed and takes what comes after it, as fast as its
 line allows.  So memory does not grow with slow clients.  One that falls too far behind gets the list again; one that
-takes nothing for :data:`PATIENCE` seconds is closed with 1013 ("try again later").
+takes nothing for :data:`SEND_PATIENCE` seconds is closed with 1013 ("try again later").
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..errors import StoreError
-from ..i18n import both
-from .board import Board, Watch
-from .encoding import encode
-from .feed import Feed
+from ..i18n import say
+from .all_uploads import AllUploads, ChangeCursor
+from .change_feed import ChangeFeed
+from .json_text import encode
 
 logger = logging.getLogger("pan115kit")
 
@@ -30,20 +30,20 @@ INTERVAL = 0.5
 #: Seconds between two looks for something new.
 LOOK = 0.05
 #: Seconds one message may take to leave.
-PATIENCE = 10.0
+SEND_PATIENCE = 10.0
 #: Seconds a slow client has to take the message that says it was too slow.
-FAREWELL = 20.0
+CLOSE_PATIENCE = 20.0
 #: Clients at once.
 MAX_CLIENTS = 1000
 
 TRY_AGAIN_LATER = 1013
 
 
-class Hub:
-    """Tells every client how the uploads stand.
+class WebSocketHub:
+    """Sends every client how the uploads stand.
 
     Args:
-        board: The uploads.
+        uploads: What they are shown.
         interval: Seconds between two updates at least.
         patience: Seconds one message may take to leave.
         max_clients: More are turned away with 1013.
@@ -52,22 +52,22 @@ class Hub:
 
     def __init__(
         self,
-        board: Board,
+        uploads: AllUploads,
         *,
         interval: float = INTERVAL,
-        patience: float = PATIENCE,
+        patience: float = SEND_PATIENCE,
         max_clients: int = MAX_CLIENTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._board = board
+        self._uploads = uploads
         self._interval = interval
         self._patience = patience
         self._max_clients = max_clients
         self._clock = clock
-        self._watch = Watch(board)
-        self._feed = Feed()
-        self._news = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
+        self._cursor = ChangeCursor(uploads)
+        self._feed = ChangeFeed()
+        self._changed = asyncio.Event()
+        self._looker: asyncio.Task[None] | None = None
         self._next = 0.0
         self._starting = asyncio.Lock()
         self._clients: set[_Client] = set()
@@ -81,14 +81,14 @@ class Hub:
         """Serve one client until it goes."""
         await socket.accept()
         if len(self._clients) >= self._max_clients:
-            await socket.close(TRY_AGAIN_LATER, both("连接过多", "too many clients"))
+            await socket.close(TRY_AGAIN_LATER, say("server.too_many_clients"))
             return
         client = _Client(socket, self._patience)
         self._clients.add(client)
         tasks: set[asyncio.Task[None]] = set()
         try:
-            looking = await self._look_around()
-            tasks = {asyncio.create_task(self._tell(client)), asyncio.create_task(client.listen())}
+            looking = await self._start_looking()
+            tasks = {asyncio.create_task(self._send_to(client)), asyncio.create_task(client.listen())}
             done, _ = await asyncio.wait({*tasks, looking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._clients.discard(client)
@@ -103,16 +103,16 @@ class Hub:
 
     async def close(self) -> None:
         """Stop looking; the server itself ends the connections."""
-        if self._looking is not None:
-            self._looking.cancel()
+        if self._looker is not None:
+            self._looker.cancel()
             with suppress(asyncio.CancelledError):
-                await self._looking
+                await self._looker
 
-    async def _tell(self, client: _Client) -> None:
+    async def _send_to(self, client: _Client) -> None:
         """The list, then whatever comes after it; the list again where too much has come."""
         place: int | None = None
         while True:
-            news = self._news
+            changed = self._changed
             after = None if place is None else self._feed.since(place)
             if after is None:
                 listing = self._feed.listing()
@@ -120,23 +120,23 @@ class Hub:
             else:
                 messages, place = tuple(after), self._feed.number
             if not messages:
-                await news.wait()
+                await changed.wait()
             for message in messages:
                 await client.send(message)
 
     # -- looking -----------------------------------------------------------------------------------------------
 
-    async def _look_around(self) -> asyncio.Task[None]:
+    async def _start_looking(self) -> asyncio.Task[None]:
         """See to it that somebody looks while somebody is connected; the first client waits for the first look."""
         async with self._starting:
-            idle = self._looking is None or self._looking.done()
+            idle = self._looker is None or self._looker.done()
             if idle or self._clock() >= self._next:
                 await self._look()
             if idle:
-                self._feed.begin_anew()
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._keep_looking(), name="uploads for WebSocket clients")
-            return self._looking
+                self._feed.forget_messages()
+            if self._looker is None or self._looker.done():
+                self._looker = asyncio.create_task(self._keep_looking(), name="uploads for WebSocket clients")
+            return self._looker
 
     async def _keep_looking(self) -> None:
         while self._clients:
@@ -146,19 +146,19 @@ class Hub:
 
     async def _look(self) -> None:
         try:
-            await self._board.others.look()
+            await self._uploads.remote.look()
         except StoreError as error:
             # this process's own uploads are shown all the same
             logger.warning("uploads of other processes cannot be seen: %s", error)
-        changes = self._watch.step()
+        changes = self._cursor.step()
         if changes is not None:
             new = self._feed.update(changes.texts, changes.order)
         else:
             new = self._feed.waiting and self._feed.update({})
         if new:
             self._next = self._clock() + self._interval
-            news, self._news = self._news, asyncio.Event()
-            news.set()
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
 
 
 class _Client:
@@ -192,8 +192,8 @@ class _Client:
         """Tell a client that it was too slow, if it ever listens again."""
         logger.info("a WebSocket client took no message for %g seconds and is closed", self._patience)
         with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-            async with asyncio.timeout(FAREWELL):
-                await self._socket.close(TRY_AGAIN_LATER, both("接收过慢", "too slow"))
+            async with asyncio.timeout(CLOSE_PATIENCE):
+                await self._socket.close(TRY_AGAIN_LATER, say("server.too_slow"))
 
 
 def reply(text: str | None, now: float) -> dict[str, Any] | None:
@@ -202,19 +202,11 @@ def reply(text: str | None, now: float) -> dict[str, Any] | None:
     Args:
         text: The message; None for a binary one.
         now: Seconds since the epoch.
-
-    Example:
-        >>> reply('{"type":"ping","timestamp":1697654400000}', 0.0)
-        {'type': 'pong', 'timestamp': 1697654400000}
-        >>> reply('{"type":"ping"}', 1.5)
-        {'type': 'pong', 'timestamp': 1500}
-        >>> reply('{"type":"hello"}', 0.0) is None
-        True
     """
     try:
         message = json.loads(text or "")
     except (ValueError, RecursionError):
-        return {"type": "error", "detail": both("消息不是 JSON", "the message is not JSON")}
+        return {"type": "error", "detail": say("server.message_not_json")}
     if not isinstance(message, dict) or message.get("type") != "ping":
         return None
     stamp = message.get("timestamp")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from server_support import Joined
 
-from pan115kit.server.feed import KEPT, PAGE, PAGES_PER_STEP, Feed
+from pan115kit.server.change_feed import KEPT, PAGE, PAGES_PER_STEP, ChangeFeed
 
 
 def text(job_id: str, value: int) -> str:
@@ -20,7 +20,7 @@ def ids(count: int) -> list[str]:
     return [f"job-{number}" for number in range(count)]
 
 
-def full(feed: Feed, count: int, value: int = 0) -> list[str]:
+def full(feed: ChangeFeed, count: int, value: int = 0) -> list[str]:
     """A feed of ``count`` uploads, told to nobody yet."""
     order = ids(count)
     feed.update({job_id: text(job_id, value) for job_id in order}, order)
@@ -31,7 +31,7 @@ def full(feed: Feed, count: int, value: int = 0) -> list[str]:
 
 def test_a_short_list_is_always_told_whole() -> None:
     """The specification's clients know nothing of changes."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, PAGE)
     feed.update({order[3]: text(order[3], 7)}, order)
     (message,) = feed.since(0) or []
@@ -43,7 +43,7 @@ def test_a_short_list_is_always_told_whole() -> None:
 
 def test_nothing_new_is_no_message() -> None:
     """Clients hear of changes only."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, 5)
     number = feed.number
     assert not feed.update({order[0]: text(order[0], 0)}, order)
@@ -53,7 +53,7 @@ def test_nothing_new_is_no_message() -> None:
 
 def test_a_reader_of_a_short_list_skips_to_the_newest() -> None:
     """Old lists are of no use to anybody."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, 3)
     for value in range(1, 100):
         feed.update({order[0]: text(order[0], value)}, order)
@@ -63,7 +63,7 @@ def test_a_reader_of_a_short_list_skips_to_the_newest() -> None:
 
 def test_a_long_list_is_told_in_pages_then_in_changes() -> None:
     """Ten thousand uploads are sent once, not twice a second."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, 10_000)
     listing = feed.listing()
     assert len(listing.messages) == 50
@@ -79,7 +79,7 @@ def test_a_long_list_is_told_in_pages_then_in_changes() -> None:
 
 def test_a_change_of_everything_is_spread() -> None:
     """Pause all of ten thousand must not be ten megabytes in one moment."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, 10_000)
     reader = Joined()
     listing = feed.listing()
@@ -102,7 +102,7 @@ def test_a_change_of_everything_is_spread() -> None:
 
 def test_what_moves_now_is_told_before_what_waits() -> None:
     """The running upload's bar goes on while ten thousand others are told to be paused."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, 10_000)
     feed.update({job_id: text(job_id, 1) for job_id in order}, order)
     place = feed.number
@@ -113,7 +113,7 @@ def test_what_moves_now_is_told_before_what_waits() -> None:
 
 def test_who_has_fallen_behind_starts_again() -> None:
     """No message is kept for ever for a client that does not read."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, PAGE + 1)
     place = feed.listing().number
     for value in range(1, KEPT + 2):
@@ -123,7 +123,7 @@ def test_who_has_fallen_behind_starts_again() -> None:
 
 def test_who_comes_at_the_same_time_gets_the_same_list() -> None:
     """Two hundred pages opened at once cost one encoding."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, 1000)
     first = feed.listing()
     feed.update({order[0]: text(order[0], 1)}, order)
@@ -132,7 +132,7 @@ def test_who_comes_at_the_same_time_gets_the_same_list() -> None:
 
 
 def test_an_upload_that_is_no_longer_shown_is_removed() -> None:
-    feed = Feed()
+    feed = ChangeFeed()
     order = full(feed, PAGE + 5)
     place = feed.listing().number
     feed.update({}, order[2:])
@@ -145,7 +145,7 @@ def test_an_upload_that_is_no_longer_shown_is_removed() -> None:
 @given(data=st.data())
 def test_every_reader_ends_with_the_truth(page: int, data: st.DataObject) -> None:
     """Lists outgrow one message and shrink again, uploads come, change and go, readers come and lag as they like."""
-    feed = Feed(page=page, pages_per_step=2, kept=4)
+    feed = ChangeFeed(page=page, pages_per_step=2, kept=4)
     truth: dict[str, int] = {}
     readers: list[tuple[Joined, list[int]]] = []
     born = 0
@@ -174,7 +174,7 @@ def test_every_reader_ends_with_the_truth(page: int, data: st.DataObject) -> Non
         assert {job_id: upload["value"] for job_id, upload in joined.uploads.items()} == truth
 
 
-def _read(feed: Feed, joined: Joined, place: list[int]) -> None:
+def _read(feed: ChangeFeed, joined: Joined, place: list[int]) -> None:
     """As the hub does for one client: what comes after its place, or the list again."""
     messages = feed.since(place[0]) if place else None
     if messages is None:
@@ -187,12 +187,12 @@ def _read(feed: Feed, joined: Joined, place: list[int]) -> None:
     place[:] = [feed.number]
 
 
-def test_who_begins_anew_is_not_told_what_the_list_held() -> None:
+def test_who_begins_with_the_list_does_not_get_it_again_as_changes() -> None:
     """The first page of ten thousand uploads gets the list, and not all of it again as changes."""
-    feed = Feed()
+    feed = ChangeFeed()
     order = ids(10_000)
     feed.update({job_id: text(job_id, 0) for job_id in order}, order)
-    feed.begin_anew()
+    feed.forget_messages()
     listing = feed.listing()
     assert not feed.waiting
     assert feed.since(listing.number) == []

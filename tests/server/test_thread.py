@@ -53,7 +53,7 @@ def test_an_impossible_address_is_told_clearly(
     start: Callable[..., Server], options: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not a server at another port than the one asked for."""
-    monkeypatch.setattr("pan115kit.server.running._check_remote", lambda *_: None)
+    monkeypatch.setattr("pan115kit.server.thread._check_remote", lambda *_: None)
     with pytest.raises(ConfigError):
         start(**options)
 

@@ -10,7 +10,7 @@ from importlib import resources
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ..i18n import catalogue, language, languages
+from ...i18n import catalogue, language, languages
 
 # not from the system's tables: on Windows a registry entry can make a module "text/plain", which browsers refuse
 _TYPES = {
@@ -57,10 +57,6 @@ def page_language(accept: str) -> str:
 
     Args:
         accept: ``Accept-Language``.
-
-    Example:
-        >>> page_language("fr;q=0.9, zh-CN, en;q=0.8") if "PAN115_LANG" not in os.environ else "zh"
-        'zh'
     """
     if os.environ.get("PAN115_LANG", "").strip():
         return language()

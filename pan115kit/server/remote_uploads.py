@@ -1,7 +1,7 @@
 """Uploads that other processes run in the same state directory, read from what they persist.
 
-A session with a living lease that is not ours is being uploaded elsewhere; how far and how fast tells its last sample
-(each process writes one a second).  When it ends, its line in the history tells how.
+A session with a living lease that is not ours is being uploaded by another process; its last sample says how far and
+how fast (each process writes one a second).  When it ends, its line in the history says how.
 """
 
 from __future__ import annotations
@@ -10,60 +10,36 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from ..models import HistoryEntry, Phase, Sample, UploadSession, UploadStatus
+from ..presentation.rows import Row, process_name, session_progress
 from ..progress.snapshot import UploadProgress
 from ..store import LeaseOwner, Store
 
 #: Seconds between two looks; other processes write once a second.
 LOOK_INTERVAL = 1.0
 #: A sample older than this many seconds says nothing about the speed now.
-FRESH = 5.0
+FRESH_SAMPLE = 5.0
 #: Seconds for which an upload that nobody holds any more may be about to write down how it ended.
-PARTING = 3.0
+END_PATIENCE = 3.0
 #: Ended uploads of other processes that stay in the list.
 KEPT_ENDED = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """One upload of another process.
-
-    Attributes:
-        progress: As far as it is known.
-        process: ``pid@host``.
-    """
-
-    progress: UploadProgress
-    process: str
-
-
-def is_other(owner: LeaseOwner, pid: int, host: str) -> bool:
-    """Whether a lease belongs to another process than ``pid`` on ``host``.
-
-    Example:
-        >>> is_other(LeaseOwner(1, "a", "job", 0.0), 1, "a"), is_other(LeaseOwner(2, "a", "job", 0.0), 1, "a")
-        (False, True)
-    """
+def is_remote(owner: LeaseOwner, pid: int, host: str) -> bool:
+    """Whether a lease belongs to another process than ``pid`` on ``host``."""
     return (owner.pid, owner.host) != (pid, host)
 
 
 def running_progress(session: UploadSession, owner: LeaseOwner, sample: Sample | None, now: float) -> UploadProgress:
-    """What session, lease and last sample tell together.
+    """What session, lease and last sample say together.
 
     Args:
         session: Its row.
         owner: Who runs it, since when.
         sample: Its last sample, if any of this run.
         now: Seconds since the epoch.
-
-    Example:
-        >>> session = UploadSession("s", "/a", "a", 200, status=UploadStatus.UPLOADING, uploaded_bytes=50)
-        >>> sample = Sample(100.0, 100, 10e-6, Phase.UPLOADING)
-        >>> shot = running_progress(session, LeaseOwner(1, "h", "job", 90.0), sample, 101.0)
-        >>> shot.percentage, shot.eta_seconds, shot.elapsed_seconds
-        (50.0, 10.0, 11.0)
     """
     if sample is not None and sample.time < owner.since:
         sample = None  # an earlier run's
@@ -73,57 +49,51 @@ def running_progress(session: UploadSession, owner: LeaseOwner, sample: Sample |
             uploaded = max(uploaded, sample.uploaded_bytes)
         else:
             hashed = sample.uploaded_bytes
-        speed = sample.speed_mbps if now - sample.time <= FRESH else 0.0
+        speed = sample.speed_mbps if now - sample.time <= FRESH_SAMPLE else 0.0
     if session.status is not UploadStatus.HASHING:
         hashed = session.file_size
     uploaded = min(uploaded, session.file_size)
     moving = session.status is UploadStatus.UPLOADING and speed > 0
-    return UploadProgress(
-        job_id=session.job_id,
-        file_path=session.file_path,
-        file_name=session.file_name,
-        file_size=session.file_size,
-        status=session.status,
-        target_path=session.target_path,
-        session_id=session.session_id,
+    return replace(
+        session_progress(session),
         uploaded_bytes=uploaded,
         hashed_bytes=min(hashed, session.file_size),
-        total_parts=session.total_parts,
-        uploaded_parts=len(session.uploaded_parts),
         speed_mbps=speed,
         eta_seconds=(session.file_size - uploaded) / (speed * 1e6) if moving else None,
         elapsed_seconds=max(0.0, now - owner.since),
-        error_message=session.error_message,
         created_at=owner.since,
     )
 
 
 def ended_progress(last: UploadProgress, entry: HistoryEntry) -> UploadProgress:
-    """How an upload of another process ended."""
-    return UploadProgress(
-        job_id=entry.job_id,
-        file_path=entry.file_path,
+    """How an upload of another process ended.
+
+    Args:
+        last: How it was last seen.
+        entry: Its line in the history.
+    """
+    success = entry.status.is_success
+    return replace(
+        last,
         file_name=entry.file_name,
         file_size=entry.file_size,
         status=entry.status,
         target_path=entry.target_path,
-        session_id=last.session_id,
-        uploaded_bytes=entry.file_size if entry.status.is_success else last.uploaded_bytes,
+        uploaded_bytes=entry.file_size if success else last.uploaded_bytes,
         hashed_bytes=entry.file_size,
-        total_parts=last.total_parts,
-        uploaded_parts=last.total_parts if entry.status.is_success else last.uploaded_parts,
-        eta_seconds=0.0 if entry.status.is_success else None,
+        uploaded_parts=last.total_parts if success else last.uploaded_parts,
+        speed_mbps=0.0,
+        eta_seconds=0.0 if success else None,
         elapsed_seconds=entry.elapsed_seconds,
         retries=entry.retries,
         error_message=entry.error_message,
         file_id=entry.file_id or None,
         is_quick_upload=entry.quick_upload,
-        created_at=last.created_at,
     )
 
 
-class OtherProcesses:
-    """Watches a state directory for uploads of other processes.
+class RemoteUploads:
+    """Reads the uploads of other processes from a state directory.
 
     Args:
         store: The state directory.
@@ -139,13 +109,13 @@ class OtherProcesses:
         self._clock = clock
         self._me = os.getpid(), socket.gethostname()
         self._next_look = 0.0
-        self._running: dict[str, Elsewhere] = {}
-        self._ended: dict[str, Elsewhere] = {}
-        self._parting: dict[str, float] = {}  # since when nobody holds it, though its row says that it moves
+        self._running: dict[str, Row] = {}
+        self._ended: dict[str, Row] = {}
+        self._released_since: dict[str, float] = {}  # nobody holds it, though its session says that it moves
 
     @property
-    def uploads(self) -> dict[str, Elsewhere]:
-        """Job id -> upload, as of the last look."""
+    def rows(self) -> dict[str, Row]:
+        """Job id -> row, as of the last look; ended ones first."""
         return self._ended | self._running
 
     async def look(self, *, now: bool = False) -> None:
@@ -161,13 +131,13 @@ class OtherProcesses:
         if begun < self._next_look and not now:
             return
         self._next_look = begun + LOOK_INTERVAL
-        found, ended, parting = await self._store.call(self._read)
+        found, ended, released = await self._store.call(self._read)
         for job_id, entry in ended.items():
             before = self._running[job_id]
-            self._ended[job_id] = Elsewhere(ended_progress(before.progress, entry), before.process)
-        self._parting = {job_id: self._parting.get(job_id, begun) for job_id in parting}
-        late = {job_id for job_id, since in self._parting.items() if begun - since < PARTING}
-        self._running = found | {job_id: self._running[job_id] for job_id in late}
+            self._ended[job_id] = replace(before, shot=ended_progress(before.shot, entry))
+        self._released_since = {job_id: self._released_since.get(job_id, begun) for job_id in released}
+        awaited = {job_id for job_id, since in self._released_since.items() if begun - since < END_PATIENCE}
+        self._running = found | {job_id: self._running[job_id] for job_id in awaited}
         for job_id in list(self._ended)[: max(0, len(self._ended) - KEPT_ENDED)]:
             del self._ended[job_id]
         for job_id in found.keys() & self._ended.keys():
@@ -175,24 +145,24 @@ class OtherProcesses:
         # a slow disk, or very many uploads: never more than a few percent of the store's time
         self._next_look = max(self._next_look, begun + 20 * (self._clock() - begun))
 
-    def _read(self) -> tuple[dict[str, Elsewhere], dict[str, HistoryEntry], list[str]]:
-        """On the store's thread: who runs elsewhere now, how those ended that did a moment ago, who may yet."""
-        found: dict[str, Elsewhere] = {}
+    def _read(self) -> tuple[dict[str, Row], dict[str, HistoryEntry], list[str]]:
+        """On the store's thread: which run now, how those ended that ran a moment ago, whose end is awaited."""
+        found: dict[str, Row] = {}
         for session_id, owner in self._store.leases.owners().items():
-            if not is_other(owner, *self._me):
+            if not is_remote(owner, *self._me):
                 continue
             session = self._store.sessions.get(session_id)
             if session and session.status.is_active and session.job_id and not self._is_ours(session.job_id):
                 sample = self._store.history.last_sample(session.job_id)
                 shot = running_progress(session, owner, sample, self._clock())
-                found[session.job_id] = Elsewhere(shot, f"{owner.pid}@{owner.host}")
+                found[session.job_id] = Row(session.job_id, shot, process=process_name(owner))
         gone = self._running.keys() - found.keys()
         # a session is given back a moment before its end is in the history
-        parting = [job_id for job_id in gone if self._seems_to_move(job_id)]
+        released = [job_id for job_id in gone if self._seems_to_move(job_id)]
         entries = {job_id: self._store.history.get(job_id) for job_id in gone}
         ended = {job_id: entry for job_id, entry in entries.items() if entry is not None}
-        return found, ended, [job_id for job_id in parting if job_id not in ended]
+        return found, ended, [job_id for job_id in released if job_id not in ended]
 
     def _seems_to_move(self, job_id: str) -> bool:
-        session = self._store.sessions.get(self._running[job_id].progress.session_id)
+        session = self._store.sessions.get(self._running[job_id].shot.session_id)
         return session is not None and session.job_id == job_id and session.status.is_active

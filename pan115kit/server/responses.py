@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -19,12 +18,9 @@ from ..errors import (
     StoreError,
     TargetError,
 )
-from ..i18n import both
-from .encoding import encode
-from .paths import PathRefused
-from .schemas import Invalid, Problem
-
-logger = logging.getLogger("pan115kit")
+from .allowed_folders import PathRefused
+from .json_text import encode
+from .routes.schemas import Invalid, Problem
 
 _Documented = dict[int | str, dict[str, Any]]
 
@@ -64,12 +60,7 @@ def json_answer(data: Any, *, status: int = 200, headers: dict[str, str] | None 
 
 
 def status_of(error: Pan115Error) -> int:
-    """The HTTP status that fits an error of the kit.
-
-    Example:
-        >>> status_of(FileMissingError("gone")), status_of(Pan115Error("?"))
-        (404, 500)
-    """
+    """The HTTP status that fits an error of the kit; 500 where none does."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
@@ -83,7 +74,7 @@ def invalid(error: RequestValidationError) -> dict[str, Any]:
 
 
 def add_error_answers(app: FastAPI) -> None:
-    """Give every error the one shape."""
+    """Give every error the one shape; our own bugs are the :mod:`.guard`'s."""
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> Response:
@@ -96,9 +87,3 @@ def add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(Pan115Error)
     async def on_kit(_: Request, error: Pan115Error) -> Response:
         return json_answer({"detail": str(error)}, status=status_of(error))
-
-    @app.exception_handler(Exception)
-    async def on_bug(request: Request, error: Exception) -> Response:
-        # starlette logs the traceback; a caller learns nothing of our insides
-        logger.error("answering %s %s: %s", request.method, request.url.path, type(error).__name__)
-        return json_answer({"detail": both("服务器内部错误", "internal error")}, status=500)

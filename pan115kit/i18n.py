@@ -20,6 +20,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from importlib import resources
 
 #: The language of whoever speaks none of the others; its catalogue names every key.
@@ -107,7 +108,7 @@ def both(zh: str, en: str) -> str:
 #: What a terminal or a browser obeys or hides instead of showing it: control characters (C0, C1), line separators,
 #: marks that turn the direction of writing, invisible signs, tags, and halves of characters (broken file names).
 #: The joiners U+200C and U+200D stay: emoji and several scripts are written with them.
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
@@ -128,7 +129,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def brief(value: object) -> str:
@@ -186,6 +187,21 @@ def format_speed(bytes_per_second: float) -> str:
         ('0 B/s', '12.3 MB/s')
     """
     return f"{format_bytes(bytes_per_second)}/s"
+
+
+def format_time(timestamp: float) -> str:
+    """A moment in the local zone, to the minute; an em dash when unknown (0, as in our models).
+
+    Args:
+        timestamp: Epoch seconds.
+
+    Example:
+        >>> format_time(0)
+        '—'
+    """
+    if not timestamp or not math.isfinite(timestamp):
+        return "—"
+    return datetime.fromtimestamp(timestamp).strftime("%Y-%m-%d %H:%M")
 
 
 def format_duration(seconds: float | None, *, lang: str | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import TextIO, TypeVar
@@ -117,6 +118,11 @@ def print_out(text: str) -> None:
         print(text, flush=True)  # noqa: T201  (this is the place for it)
     except (OSError, ValueError) as error:  # ValueError: it is closed
         raise OutputError(error) from None
+
+
+def out_width() -> int | None:
+    """Cells of a line of the terminal that stdout is; None where it is a file or a pipe."""
+    return shutil.get_terminal_size().columns if SafeStream(sys.stdout).isatty() else None
 
 
 def finish() -> OutputError | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .._base.safe_output import print_err
 from ..config import CREDENTIAL_VARIABLES
-from ..i18n import say
+from ..i18n import INVISIBLE, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,5 +151,14 @@ def open_client(state_dir: str | None, config: UploadConfig | None = None) -> Pa
 
 
 def json_line(values: object) -> str:
-    """One line of JSON for other programs."""
-    return json.dumps(values, ensure_ascii=True)
+    """One line of JSON for other programs: readable, but what a terminal would obey stays an escape of JSON's.
+
+    Args:
+        values: What ``json.dumps`` takes.
+    """
+    text = INVISIBLE.sub(lambda found: json.dumps(found[0])[1:-1], json.dumps(values, ensure_ascii=False))
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:  # an old encoding: its program gets what every encoding has
+        return json.dumps(values)
+    return text

@@ -6,7 +6,6 @@ goes on where it stopped; what the sandbox has stored is compared with the file;
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import json
@@ -27,6 +26,7 @@ from ..errors import Pan115Error
 from ..i18n import format_bytes, say
 from ..models import UploadSession
 from .command_line import ExitCode
+from .listing import history_table, sessions_table
 
 if TYPE_CHECKING:
     from ..drive import RemoteFile
@@ -190,6 +190,8 @@ def _upload(stage: Stage, path: Path, target: str = "/demo") -> dict[str, Any]:
 
 
 def _verify(stage: Stage, path: Path, result: dict[str, Any]) -> None:
+    import asyncio
+
     with path.open("rb") as file:
         ours = hashlib.file_digest(file, "sha1").hexdigest().upper()
     stored = asyncio.run(_stored(stage, ours, path.stat().st_size))
@@ -216,15 +218,14 @@ async def _stored(stage: Stage, sha1: str, size: int) -> list[RemoteFile]:
 
 
 def _tables(stage: Stage) -> None:
-    from ..presentation.dataframes import history_frame, sessions_frame
     from ..store import open_store
 
     with open_store(stage.directory / "state") as store:
-        sessions, history = sessions_frame(store.sessions.list()), history_frame(store.history.list())
+        sessions, history = store.sessions.list(), store.history.list()
     _title(say("demo.step.tables"))
-    print_out(f"sessions(): {len(sessions)}\n")
-    columns = ["file_name", "status", "quick_upload", "resumed", "bytes_sent", "elapsed_seconds", "mean_speed_mbps"]
-    print_out(history[columns].to_string(index=False))
+    print_out(sessions_table(sessions) if sessions else say("cli.sessions.none"))
+    print_out("")
+    print_out(history_table(history))
 
 
 def _expect(holds: bool, otherwise: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .._base.safe_output import print_out
-from ..i18n import say
+from .._base.safe_output import out_width, print_out
+from .._base.text_table import Column, render_table
+from ..i18n import format_bytes, format_speed, format_time, say
+from ..models import HistoryEntry, UploadSession
 from .command_line import ExitCode, add_state_dir, json_line, whole_number
 
 if TYPE_CHECKING:
@@ -68,12 +71,34 @@ def run_sessions(options: argparse.Namespace) -> int:
         for row in rows:
             print_out(json_line(row.to_dict()))
         return ExitCode.OK
-    from ..presentation.dataframes import sessions_frame  # pandas takes a second to import
-
-    frame = sessions_frame(rows)
-    columns = ["file_name", "target_path", "status", "progress", "uploaded_parts", "total_parts", "updated_at"]
-    print_out(frame[columns].to_string(index=False) if rows else say("cli.sessions.none"))
+    print_out(sessions_table(rows) if rows else say("cli.sessions.none"))
     return ExitCode.OK
+
+
+def sessions_table(rows: Sequence[UploadSession]) -> str:
+    """Unfinished uploads as a table that fits the terminal."""
+    columns = (
+        Column(say("column.file"), cut=True),
+        Column(say("column.progress"), right=True),
+        Column(say("column.size"), right=True),
+        Column(say("column.status")),
+        Column(say("column.target"), cut=True),
+        Column(say("column.parts"), right=True),
+        Column(say("column.updated")),
+    )
+    lines = [
+        (
+            row.file_name,
+            f"{math.floor(row.get_progress() * 10) / 10}%",  # 99.97 % is not all
+            format_bytes(row.file_size),
+            row.status.label,
+            row.target_path,
+            f"{len(row.uploaded_parts)}/{row.total_parts}" if row.total_parts else "",
+            format_time(row.updated_at),
+        )
+        for row in rows
+    ]
+    return render_table(columns, lines, out_width())
 
 
 def run_clean(options: argparse.Namespace) -> int:
@@ -83,6 +108,8 @@ def run_clean(options: argparse.Namespace) -> int:
         StoreError: The state directory cannot be used.
         OutputError: Stdout could not be written.
     """
+    import asyncio
+
     from ..store import open_store
     from ..store.resume_manager import UploadResumeManager
 
@@ -110,9 +137,31 @@ def run_history(options: argparse.Namespace) -> int:
         for entry in entries:
             print_out(json_line(entry.to_dict()))
         return ExitCode.OK
-    from ..presentation.dataframes import history_frame
-
-    frame = history_frame(entries)
-    columns = ["file_name", "file_size", "target_path", "status", "bytes_sent", "mean_speed_mbps", "finished_at"]
-    print_out(frame[columns].to_string(index=False) if len(frame) else say("cli.history.none"))
+    print_out(history_table(entries) if entries else say("cli.history.none"))
     return ExitCode.OK
+
+
+def history_table(entries: Sequence[HistoryEntry]) -> str:
+    """Ended uploads as a table that fits the terminal."""
+    columns = (
+        Column(say("column.file"), cut=True),
+        Column(say("column.status")),
+        Column(say("column.size"), right=True),
+        Column(say("column.target"), cut=True),
+        Column(say("column.finished")),
+        Column(say("column.sent"), right=True),
+        Column(say("column.speed"), right=True),
+    )
+    lines = [
+        (
+            entry.file_name,
+            entry.status.label,
+            format_bytes(entry.file_size),
+            entry.target_path,
+            format_time(entry.finished_at),
+            format_bytes(entry.bytes_sent),
+            format_speed(entry.mean_speed_mbps * 1e6) if entry.bytes_sent else "",
+        )
+        for entry in entries
+    ]
+    return render_table(columns, lines, out_width())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
         Pan115Error: 115 did not answer, or refused.
         OutputError: Stdout could not be written; what was asked to be kept is kept.
     """
+    import asyncio
+
     asyncio.run(_sign_in(options))
     return ExitCode.OK
 

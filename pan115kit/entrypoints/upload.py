@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .._base.event_loops import TICK
 from .._base.local_paths import local_path
 from .._base.safe_output import OutputError, print_err, print_out
 from ..config import UploadConfig
-from ..i18n import format_bytes, format_duration, format_speed, say
+from ..i18n import format_bytes, format_duration, format_speed, say, visible
 from ..models import UploadResult
 from .command_line import ExitCode, add_state_dir, json_line, open_client, size_in_bytes, whole_number
 
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from ..folders.plan import Skipped
     from ..job import UploadJob
     from .command_line import Commands
+
+#: Seconds between two looks at whether Ctrl-C was pressed; an upload's end is felt at once.
+LOOK_INTERVAL = 0.1
 
 
 def add_command(commands: Commands) -> None:
@@ -69,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     with _sigterm_as_ctrl_c(), open_client(options.state_dir, config) as client:
         jobs, left_out = _submit(client, options)
         for file in left_out:
-            print_err(say("cli.upload.skipped", path=file.file_path, reason=file.reason))
+            print_err(say("cli.upload.skipped", path=visible(str(file.file_path)), reason=file.reason))
         if not jobs and not left_out:
             print_err(say("upload.nothing"))
         try:
@@ -109,7 +111,7 @@ def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bo
     left = len(jobs)
     while left:
         try:
-            job = ended.get(timeout=TICK)  # in ticks: on Windows Ctrl-C is felt only between them
+            job = ended.get(timeout=LOOK_INTERVAL)  # in ticks: on Windows Ctrl-C is felt only between them
         except queue.Empty:
             continue
         left -= 1
@@ -130,7 +132,7 @@ def _print_result(result: UploadResult, *, as_json: bool) -> None:
         print_out(json_line(result.to_dict()))
         return
     mark = result.status.icon or ("✅" if result.success else "❌")
-    line = f"{mark} {result.file_name}  {result.status.label}"
+    line = f"{mark} {visible(result.file_name)}  {result.status.label}"
     if not result.success:
         print_err(f"{line}  {result.error_message}")
         return

@@ -16,6 +16,7 @@ import pytest
 from script_support import environment
 from upload_support import PART, PATIENCE, Stage, content, until
 
+from pan115kit._base.text_table import text_width
 from pan115kit.entrypoints import cli
 
 #: What a reader of ``--json`` may rely on.
@@ -497,3 +498,91 @@ def test_help_is_in_one_language(
         options = re.findall(r"^  -.*(?:\n {9,}.*)?", shown, re.MULTILINE)
         assert options
         assert all(re.search(r"\S\s\s+\S", option.strip()) for option in options), "an option without a word about it"
+
+
+def test_json_is_readable_and_what_a_terminal_obeys_stays_an_escape(stage: Stage, run: Run) -> None:
+    """``\\u7535\\u5f71`` is nobody's film; a name that sets the title of the window must not do so on the way."""
+    name = "电影\x1b]0;x\x07\u202e\x9b.mkv"
+    path = stage.file(name, PART)
+    ended = _process(stage, "upload", str(path), "--to", "/影视", "--json", "--no-progress")
+    out, _ = ended.communicate(timeout=PATIENCE)
+    assert "电影" in out
+    assert "/影视" in out
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", out)
+    assert json.loads(out)["file_name"] == name
+    old = _process(stage, "history", "--json", PYTHONIOENCODING="cp1252", PYTHONUTF8="0")
+    out, _ = old.communicate(timeout=PATIENCE)
+    assert json.loads(out)["file_name"] == name, "an encoding without Chinese signs gets JSON's escapes"
+
+
+def _in_terminal(stage: Stage, width: int, *arguments: str) -> list[str]:
+    """The lines that a command shows in a terminal of so many cells."""
+    pty = pytest.importorskip("pty", reason="a terminal to look at needs POSIX")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "pan115kit", *arguments],
+        env=environment(stage, COLUMNS=str(width), TERM="xterm"),
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+    ):
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux says so when the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n").splitlines()
+
+
+def test_tables_fit_the_terminal_and_are_for_people(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes as MB, times of this place without microseconds, Chinese names in straight columns, no wrapped lines."""
+    client = stage.client()
+    long_name = "一个很长很长的电影名字" * 4 + " S01E07.mkv"
+    client.upload(stage.file(long_name, 1_500_000), "/影视", progress="none")
+    client.upload(stage.file("a\x1b[2J.bin", 12), "/x", progress="none")
+    lines = _in_terminal(stage, 80, "history")
+    assert len(lines) == 3
+    assert all(text_width(line) <= 80 for line in lines)
+    assert "1.5 MB" in lines[2]
+    assert "E07.mkv" in lines[2]
+    assert r"a\x1b[2J.bin" in lines[1]
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d(\s|$)", lines[1])
+    assert (
+        len(
+            {
+                text_width(line[: line.index(word)])
+                for line, word in zip(lines, ("folder", "/x", "/影视"), strict=True)
+            }
+        )
+        == 1
+    )
+    wide = subprocess.run(
+        [sys.executable, "-m", "pan115kit", "history"],
+        env=environment(stage),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert long_name in wide.stdout, "a pipe gets whole names"
+
+
+def test_times_in_tables_are_local(stage: Stage, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "19:40" in UTC is not when somebody in Beijing saw it end."""
+    stage.client().upload(stage.file("a.bin", 1), "/x", progress="none")
+    shown = {
+        zone: subprocess.run(
+            [sys.executable, "-m", "pan115kit", "history"],
+            env=environment(stage, TZ=zone),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for zone in ("UTC", "UTC-8")  # POSIX counts westwards: this is east of Greenwich
+    }
+    hours = {zone: int(re.search(r" (\d\d):\d\d", text)[1]) for zone, text in shown.items()}  # type: ignore[index]
+    assert (hours["UTC-8"] - hours["UTC"]) % 24 == 8

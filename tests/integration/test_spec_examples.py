@@ -243,7 +243,7 @@ def test_callback(guide: Guide, run: Runner, capsys: pytest.CaptureFixture[str])
     assert "📊 video.mp4: " in shown
     assert f"✅ 上传完成: {guide.stage.box.files()[0].file_id}" in shown
     guide.stage.assert_arrived(guide.video, "/影视/电影/video.mp4")
-    assert get_progress_manager()._board.empty  # it was taken back, too
+    assert get_progress_manager()._callbacks.empty  # it was taken back, too
 
 
 def test_configure(guide: Guide, run: Runner, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
-import qrcode
-from qrcode.image.svg import SvgPathImage
+if TYPE_CHECKING:
+    import qrcode
 
 # The quiet zone a scanner needs is 4 modules; 2 are enough in practice and fit a terminal of 80 columns.
 _TERMINAL_BORDER = 2
@@ -26,11 +27,15 @@ def qr_text(data: str, *, dark_background: bool = True) -> str:
 
 def qr_svg(data: str) -> str:
     """A QR code as one SVG element, for a notebook or a page."""
+    from qrcode.image.svg import SvgPathImage
+
     image = _code(data, border=4).make_image(image_factory=SvgPathImage)
     return str(image.to_string(encoding="unicode"))
 
 
 def _code(data: str, *, border: int) -> qrcode.QRCode:
+    import qrcode  # only a login shows one
+
     code = qrcode.QRCode(border=border)
     code.add_data(data)
     code.make(fit=True)

@@ -104,17 +104,21 @@ class HttpServer:
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
-            return self._config.http_protocol_class(  # type: ignore[call-arg, return-value]
+            return self._config.http_protocol_class(  # type: ignore[call-arg]
                 config=self._config, server_state=self._state, app_state=app_state, _loop=loop
             )
 
+        failing = False
         while True:
             try:
                 connection, _ = await loop.sock_accept(self._listener)
             except OSError as error:
-                logger.warning("no connection can be accepted: %s", error)
+                if not failing:
+                    logger.warning("no connection can be accepted: %s", error)
+                failing = True
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
+            failing = False
             if self._admit(self._state.connections):
                 with suppress(OSError):  # it has gone already
                     await loop.connect_accepted_socket(protocol, connection)

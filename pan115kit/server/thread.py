@@ -22,6 +22,7 @@ from ..store import Store
 from ..transfer.queue import UploadQueue
 from .access import is_loopback
 from .app import create_app
+from .connections import ConnectionLimit, LimitedProtocol, connection_limit
 
 #: Seconds that answers under way may take when the server stops.
 GRACE = 2
@@ -62,6 +63,7 @@ class Server:
         self.app = app
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]
+            http=LimitedProtocol,
             log_config=None,  # the host program's logging is its own
             log_level="warning",  # uvicorn's "info" lines would carry ?token=
             access_log=False,
@@ -75,7 +77,7 @@ class Server:
         )
         self._started = threading.Event()
         self._ready = False
-        self._http = HttpServer(config, listener, self._on_ready)
+        self._http = HttpServer(config, listener, self._on_ready, admit=ConnectionLimit(connection_limit()).admit)
         self._thread = threading.Thread(target=self._run, name="pan115-server", daemon=True)
         self._thread.start()
         self._started.wait(STARTING)

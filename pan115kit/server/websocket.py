@@ -21,6 +21,7 @@ from ..errors import StoreError
 from ..i18n import say
 from .all_uploads import AllUploads, ChangeCursor
 from .change_feed import ChangeFeed
+from .connections import connection_limit
 from .json_text import encode
 
 logger = logging.getLogger("pan115kit")
@@ -33,8 +34,8 @@ LOOK = 0.05
 SEND_PATIENCE = 10.0
 #: Seconds a slow client has to take the message that says it was too slow.
 CLOSE_PATIENCE = 20.0
-#: Clients at once.
-MAX_CLIENTS = 1000
+#: The part of the connections that WebSockets may take: a page that is turned away can still be told so.
+SHARE = 0.75
 
 TRY_AGAIN_LATER = 1013
 
@@ -46,7 +47,7 @@ class WebSocketHub:
         uploads: What they are shown.
         interval: Seconds between two updates at least.
         patience: Seconds one message may take to leave.
-        max_clients: More are turned away with 1013.
+        max_clients: More are turned away with 1013; None follows the limit of connections.
         clock: Steady seconds.
     """
 
@@ -56,13 +57,13 @@ class WebSocketHub:
         *,
         interval: float = INTERVAL,
         patience: float = SEND_PATIENCE,
-        max_clients: int = MAX_CLIENTS,
+        max_clients: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._uploads = uploads
         self._interval = interval
         self._patience = patience
-        self._max_clients = max_clients
+        self._max_clients = int(connection_limit() * SHARE) if max_clients is None else max_clients
         self._clock = clock
         self._cursor = ChangeCursor(uploads)
         self._feed = ChangeFeed()

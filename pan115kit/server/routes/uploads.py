@@ -41,7 +41,7 @@ class Uploads(BaseModel):
 
     model_config = example({"uploads": [EXAMPLE_UPLOAD]})
 
-    uploads: list[Upload]  # type: ignore[valid-type]
+    uploads: list[Upload]
     page: int = Field(default=1, description="only where a page was asked for")
     pages: int = Field(default=1, description="only where a page was asked for")
     total: int = Field(default=0, description="only where a page was asked for")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ._base import event_loops
 from ._base.local_paths import local_path, size_or_zero
+from ._base.text_table import Column, render_table, shorten
 from .errors import ConfigError, Pan115Error
 from .folders.plan import FolderPlan, PlannedFile, Skipped
-from .i18n import format_bytes, say
+from .i18n import format_bytes, say, visible
 from .job import OnInterrupt, UploadJob
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
     from .notebook.panel import Panel
 
 
-@dataclass(frozen=True, slots=True)
+#: Failures that a report shows with their reasons; the rest is counted.
+SHOWN_FAILURES = 10
+#: Cells of a failed file's path in a report; its reason is shown whole.
+_PATH_WIDTH = 40
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class BatchReport:
     """How a batch ended: ``total = done + instant + failed + skipped``.
 
@@ -35,6 +42,8 @@ class BatchReport:
         failed: Ended with an error or unfinished (blocked by 115).
         skipped: Left out of the plan, or cancelled.
         errors: Local path -> what went wrong.
+
+    As a cell's last line it is one line, and a table of the first failures; ``results`` has every file.
 
     Example:
         >>> report = BatchReport(total=3, done=1, instant=1, failed=0, skipped=1, total_bytes=10, bytes_sent=4)
@@ -63,6 +72,16 @@ class BatchReport:
     def adds_up(self) -> bool:
         """Whether every file is accounted for."""
         return self.total == self.done + self.instant + self.failed + self.skipped
+
+    def __repr__(self) -> str:
+        if not self.errors:
+            return str(self)
+        columns = (Column(say("column.file")), Column(say("column.error")))
+        rows = [(shorten(visible(path), _PATH_WIDTH), error) for path, error in self.errors[:SHOWN_FAILURES]]
+        lines = [str(self), render_table(columns, rows)]
+        if len(self.errors) > SHOWN_FAILURES:
+            lines.append(say("batch.report.more", count=len(self.errors) - SHOWN_FAILURES))
+        return "\n".join(lines)
 
     def __str__(self) -> str:
         return say(

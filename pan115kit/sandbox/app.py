@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..errors import ConfigError
 from ..i18n import say
 from .faults import Fault, FaultKind
-from .inventory import DriveFile, UnfinishedUpload, all_files, all_uploads
+from .inventory import DriveFile, UnfinishedUpload, all_deleted, all_files, all_uploads, drive_file
 from .settings import Settings
 from .traffic_log import RequestRecord
 
@@ -174,6 +174,11 @@ class Sandbox:
         return self._services.drive.cipher.public_key.hex()
 
     @property
+    def rsa_modulus(self) -> int:
+        """The modulus for the download calls' encryption, in place of 115's own (protocol-drive.md D3.2)."""
+        return self._services.drive.m115.modulus
+
+    @property
     def credentials(self) -> dict[str, str]:
         """All of it, as ``python -m pan115kit.sandbox`` prints it."""
         return {
@@ -189,6 +194,10 @@ class Sandbox:
     def files(self, *, folders: bool = False) -> list[DriveFile]:
         """The drive's files, oldest first; with ``folders``, those too."""
         return all_files(self._services, folders=folders)
+
+    def deleted(self) -> list[DriveFile]:
+        """What is in the recycle bin, newest first."""
+        return all_deleted(self._services)
 
     def read(self, path: str) -> bytes:
         """A file's bytes as OSS has them.
@@ -346,7 +355,7 @@ class Sandbox:
         parent_id = drive.tree.make_path(0, folder)
         sha1 = drive.add_content(data)
         entry = drive.tree.add_file(drive.tree.new_id(), parent_id, name, len(data), sha1)
-        return next(f for f in self.files() if f.file_id == str(entry.file_id))
+        return drive_file(self._services, entry)
 
     def remove(self, path: str) -> None:
         """Take a file or folder out of the drive; 115 still knows the content.

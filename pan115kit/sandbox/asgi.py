@@ -14,10 +14,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from .call import Call, ConnectionGone
 from .control import Control
 from .drive.account_router import AccountRouter
+from .drive.download_router import DownloadRouter
 from .drive.login_router import LoginRouter
 from .drive.open_file_router import OpenFileRouter
 from .drive.open_upload_router import OpenUploadRouter
 from .drive.replies import Handler, Refusal, answer, open_error
+from .drive.web_change_router import WebChangeRouter
 from .drive.web_file_router import WebFileRouter
 from .drive.web_upload_router import WebUploadRouter
 from .faults import OSS_ROUTES, Fault, FaultKind
@@ -63,8 +65,10 @@ class SandboxApp:
             LoginRouter(drive),
             WebUploadRouter(drive),
             WebFileRouter(drive),
+            WebChangeRouter(drive),
             OpenUploadRouter(drive),
             OpenFileRouter(drive),
+            DownloadRouter(drive),
         )
         self._endpoints = [
             (frozenset(methods.split()), re.compile(path), name, handler)
@@ -166,6 +170,8 @@ class SandboxApp:
                 return HTMLResponse(_WAF_PAGE, 405)
             case FaultKind.STATE_FALSE if call.route not in _ANSWERS_LATER:
                 return _state_false(call, fault)
+            case FaultKind.EMPTY:
+                return answer({"state": True, "code": 0, "message": "", "data": []})
             case FaultKind.EXPIRE_STS:
                 self._services.drive.accounts.expire_sts()
             case FaultKind.RESET_BEFORE if not fault["after_bytes"]:

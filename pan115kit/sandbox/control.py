@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..i18n import say
 from .control_page import render
 from .drive.accounts import QrStatus
-from .inventory import all_files, all_uploads
+from .inventory import all_deleted, all_files, all_uploads
 from .services import Services
 from .settings import Settings
 
@@ -33,6 +33,8 @@ class Control:
             "files": lambda _: [asdict(f) for f in all_files(services)],
             "uploads": lambda _: [asdict(u) for u in all_uploads(services)],
             "faults": lambda _: [asdict(f) for f in services.faults.waiting()],
+            "deleted": lambda _: [asdict(f) for f in all_deleted(services)],
+            "keys": lambda _: public_keys(services),
         }
         self._writes: dict[str, Callable[[dict[str, Any]], object]] = {
             "faults": lambda d: asdict(services.faults.add(**d)),
@@ -64,6 +66,12 @@ class Control:
             return JSONResponse({"ok": True, "result": write(data)})
         except (ConfigError, ValueError, KeyError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 400)
+
+
+def public_keys(services: Services) -> dict[str, str]:
+    """What clients need in the place of 115's own public keys (protocol.md §2.4, protocol-drive.md D3.2)."""
+    drive = services.drive
+    return {"ecdh_public_key": drive.cipher.public_key.hex(), "rsa_modulus": f"{drive.m115.modulus:x}"}
 
 
 def change_settings(settings: Settings, values: dict[str, Any]) -> None:

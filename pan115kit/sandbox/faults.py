@@ -47,6 +47,35 @@ DRIVE_ROUTES = (
     "getid",
     "get_path_id",
     "add_path",
+    "aps_files",
+    "app_files",
+    "files_file",
+    "files_supervision",
+    "category_get",
+    "files_shasearch",
+    "batch_rename",
+    "files_move",
+    "move_progress",
+    "files_copy",
+    "rb_delete",
+    "app_rb_delete",
+    "rb_list",
+    "rb_revert",
+    "rb_clean",
+    "rb_secret_del",
+    "files_download",
+    "chrome_downurl",
+    "app_download",
+    "open_search",
+    "open_update",
+    "open_move",
+    "open_copy",
+    "open_delete",
+    "open_rb_list",
+    "open_rb_revert",
+    "open_rb_del",
+    "open_downurl",
+    "download",
 )
 #: Routes of OSS.
 OSS_ROUTES = (
@@ -95,6 +124,9 @@ class FaultKind(StrEnum):
     EXPIRE_STS = "expire_sts"
     #: Done ``seconds`` (1.0) later.
     SLOW = "slow"
+    #: 115's throttled answer in disguise (protocol-drive.md D0.14): a success without message, count or content;
+    #: nothing is done.
+    EMPTY = "empty"
 
 
 _DETAILS: dict[FaultKind, dict[str, Any]] = {
@@ -109,6 +141,7 @@ _DETAILS: dict[FaultKind, dict[str, Any]] = {
     FaultKind.WRONG_CRC: {},
     FaultKind.EXPIRE_STS: {},
     FaultKind.SLOW: {"seconds": 1.0},
+    FaultKind.EMPTY: {},
 }
 
 
@@ -185,6 +218,8 @@ class Faults:
                 say("sandbox.fault.no_crc", route=route),
                 hint=say("sandbox.fault.use", names="upload_part, put_object, complete"),
             )
+        if kind is FaultKind.EMPTY and (route in OSS_ROUTES or route == "download"):
+            raise ConfigError(say("sandbox.fault.not_json", route=route))
         fault = Fault(route, kind, times, after, {**_DETAILS[kind], **details})
         with self._lock:
             self._faults.append(fault)

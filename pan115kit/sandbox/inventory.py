@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .drive.tree import ROOT, Entry
+
 if TYPE_CHECKING:
     from .services import Services
 
@@ -14,7 +16,7 @@ class DriveFile:
     """A file (or folder) of the sandbox's drive.
 
     Attributes:
-        path: ``/folder/name``.
+        path: ``/folder/name``; ``?/name`` below a folder that is not there (protocol-drive.md D0.9).
         sha1: Upper-case hex; empty for folders.
         size: Bytes.
         file_id: 19 digits, as text.
@@ -69,12 +71,39 @@ class UnfinishedUpload:
         return sum(p.size for p in self.parts)
 
 
+def drive_file(services: Services, entry: Entry) -> DriveFile:
+    """An entry as plain data."""
+    path = services.drive.tree.path(entry.file_id)
+    return DriveFile(path, entry.sha1, entry.size, str(entry.file_id), entry.pick_code, entry.is_dir)
+
+
 def all_files(services: Services, *, folders: bool = True) -> list[DriveFile]:
-    """Every entry of the drive, oldest first."""
+    """Every entry of the drive, oldest first; below a folder that is not there its path begins with ``?/``."""
+    entries = services.drive.tree.all()
+    by_id = {e.file_id: e for e in entries}
+    paths: dict[int, str] = {ROOT: ""}
+
+    def path(file_id: int) -> str:
+        if file_id not in paths:
+            entry = by_id.get(file_id)
+            paths[file_id] = "?" if entry is None else f"{path(entry.parent_id)}/{entry.name}"
+        return paths[file_id]
+
     return [
-        DriveFile(services.drive.tree.path(e.file_id), e.sha1, e.size, str(e.file_id), e.pick_code, e.is_dir)
-        for e in services.drive.tree.all()
+        DriveFile(path(e.file_id), e.sha1, e.size, str(e.file_id), e.pick_code, e.is_dir)
+        for e in entries
         if folders or not e.is_dir
+    ]
+
+
+def all_deleted(services: Services) -> list[DriveFile]:
+    """What stands in the recycle bin, newest first; the path is that of its folder, where it is still there."""
+    tree = services.drive.tree
+    return [
+        DriveFile(
+            f"{tree.path(e.parent_id).rstrip('/')}/{e.name}", e.sha1, e.size, str(e.file_id), e.pick_code, e.is_dir
+        )
+        for e in tree.in_bin()
     ]
 
 

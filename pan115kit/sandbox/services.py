@@ -42,7 +42,7 @@ class Services:
         callback_key = CallbackKey(database.once("callback_secret", lambda: secrets.token_hex(32)))
         store = ObjectStore(folder / "blobs", database)
         drive = DriveService.create(address, settings, database, store, callback_key)
-        settings.space_left -= database.number("SELECT sum(size) FROM entry")
+        settings.space_left -= drive.tree.used()
         accounts = drive.accounts
         sender = CallbackSender(address, callback_key)
         return cls(

@@ -155,8 +155,21 @@ def test_skip_existing_sends_nothing_and_makes_no_copy(stage: Stage, route: str)
     assert client.upload(other, "/x", skip_existing=True, progress="none").status is UploadStatus.SUCCESS
 
 
-def test_without_skip_existing_a_second_copy_is_made_instantly(stage: Stage) -> None:
-    """Uploading again on purpose gives a second file, as 115 does; nothing is overwritten."""
+def test_without_skip_existing_the_same_again_is_the_same_entry(stage: Stage) -> None:
+    """Uploading again the same content under the same name would seem to make a second file: on 115 it is the one
+    that is there, with its id, and deleting "the old one" deletes the only one (protocol-drive.md D4.2).
+    """
+    client = stage.client()
+    path = stage.file()
+    first = client.upload(path, "/x", progress="none")
+    again = client.upload(path, "/x", progress="none")
+    assert (again.quick_upload, again.file_id) == (True, first.file_id)
+    stage.assert_arrived(path, "/x/film.mkv")
+
+
+def test_where_115_keeps_both_a_second_copy_is_made_instantly(stage: Stage) -> None:
+    """Some have seen a second entry instead (protocol-drive.md D9): nothing may be overwritten then, either."""
+    stage.box.set(same_content_same_entry=False)
     client = stage.client()
     path = stage.file()
     client.upload(path, "/x", progress="none")

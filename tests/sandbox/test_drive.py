@@ -27,7 +27,7 @@ from sandbox_support import (
 
 from pan115kit.drive.cipher import FIXED_IV, FIXED_KEY, FIXED_PUBLIC_KEY, Channel, encode_k_ec
 from pan115kit.sandbox import Sandbox
-from pan115kit.sandbox.drive.tree import encode_pick_code, short_name
+from pan115kit.sandbox.drive.entry_names import encode_pick_code, short_name
 from pan115kit.sandbox.drive.uploads import php_json
 
 
@@ -396,7 +396,7 @@ def test_cookie_folders(cookie: CookiePeer) -> None:
     assert cookie.get("/files/getid", path="影视/none")["id"] == new["id"]
     cookie.sandbox.put("/影视/x.mkv", b"123")
     listing = cookie.get("/files", cid=made["cid"], limit=2, offset=0, show_dir=1)
-    assert (listing["count"], listing["cid"], len(listing["data"])) == (3, made["cid"], 2)
+    assert (listing["count"], str(listing["cid"]), len(listing["data"])) == (3, made["cid"], 2)
     assert all("fid" not in row and row["pid"] == made["cid"] for row in listing["data"])
     file = cookie.get("/files", cid=made["cid"], limit=2, offset=2, show_dir=1)["data"][0]
     assert (file["n"], file["s"], file["sha"], file["cid"]) == ("x.mkv", 3, sha1(b"123"), made["cid"])

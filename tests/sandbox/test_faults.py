@@ -316,7 +316,7 @@ def test_every_route_has_its_endpoint(sandbox: Sandbox) -> None:
     assert set(sandbox._services.oss._handlers) == set(OSS_ROUTES)
     titled = {key.removeprefix("sandbox.route.") for key in catalogue("en") if key.startswith("sandbox.route.")}
     assert titled == set(ROUTES)
-    assert len(FaultKind) == 11
+    assert len(FaultKind) == 12
 
 
 # -- dials

@@ -88,8 +88,9 @@ def test_files_alone_are_listed_from_all_folders_below(cookie: CookiePeer, peer:
     above = cookie.get("/files/getid", path="a")["id"]
 
     def names(folder: str, **more: int) -> list[list[str]]:
-        rows = cookie.get("/files", cid=folder, o="file_name", asc=1, **more)["data"]
-        asked = {"cid": folder, "o": "file_name", "asc": "1", "show_dir": "1", **{k: str(v) for k, v in more.items()}}
+        rows = cookie.get("/files", cid=folder, o="file_name", asc=1, custom_order=1, **more)["data"]
+        order = {"o": "file_name", "asc": "1", "custom_order": "1"}
+        asked = {"cid": folder, "show_dir": "1", **order, **{k: str(v) for k, v in more.items()}}
         return [[r["n"] for r in rows], [r["fn"] for r in peer.call("GET", "/open/ufile/files", **asked)["data"]]]
 
     assert names(above, show_dir=0) == [["deep.bin", "top.bin"]] * 2

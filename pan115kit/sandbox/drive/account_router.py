@@ -24,7 +24,7 @@ class AccountRouter:
             ("GET POST", r"/app/uploadinfo", "uploadinfo", self._uploadinfo),
             ("GET POST", r"/files/uploadinfo", "uploadinfo", self._uploadinfo),
             ("GET POST", r"/(?:app|\w+)/2\.0/user/upload_key", "upload_key", guard(self._upload_key)),
-            ("GET", r"/", "user_status", self._status),
+            ("GET", r"/(?:index\.php)?", "user_status", self._status),
             ("GET", r"/app/1\.0/\w+/1\.0/check/sso/?", "check_sso", self._check_sso),
             ("GET", r"/files/index_info", "index_info", guard(self._index_info)),
             ("GET", r"/1/web/1\.0/api/chrome", "app_version", self._app_version),
@@ -68,7 +68,13 @@ class AccountRouter:
                 return answer({"state": refusal is None})
             case "ajax", "nav":
                 return self._user() if refusal is None else cookie_error(refusal)
+            case "ajax", "get_storage_info":
+                return self._storage() if refusal is None else cookie_error(refusal)
         return answer({"state": False, "error": "404 Not Found", "errno": 980006}, 404)
+
+    def _storage(self) -> Response:
+        used = self._drive.tree.used()
+        return answer({"1": {"used": used, "total": used + self._drive.settings.space_left}})
 
     def _user(self) -> Response:
         """Who is logged in, in the types 115driver decodes."""

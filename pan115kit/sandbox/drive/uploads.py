@@ -15,8 +15,9 @@ from ..database import Database
 from ..keys import BUCKET
 from ..object_store import ObjectStore, StoredObject
 from ..settings import Settings
+from .entry_names import encode_pick_code, short_name
 from .replies import DriveError, Refusal
-from .tree import ROOT, Entry, Tree, encode_pick_code, short_name
+from .tree import ROOT, Entry, Tree
 
 #: Bytes of the range a second check asks for.
 _CHECK_SPAN = 128
@@ -159,7 +160,7 @@ class Uploads:
         self._database.run("DELETE FROM challenge WHERE sign_key=?", request.sign_key)
         if _SHA1.fullmatch(request.sign_val) is None:
             return self._challenge(6, 700, sha1, size)
-        stored = self._content(sha1, size)
+        stored = self.content(sha1, size)
         if stored is not None:
             digest = hashlib.sha1()
             for chunk in self._store.read(stored.segments, row["first"], row["last"] - row["first"] + 1):
@@ -203,13 +204,14 @@ class Uploads:
         """115 has this content from now on; without an object it has it elsewhere."""
         self._database.run("INSERT OR IGNORE INTO content VALUES(?,?,?,?)", sha1, size, bucket, key)
 
-    def _content(self, sha1: str, size: int) -> StoredObject | None:
+    def content(self, sha1: str, size: int) -> StoredObject | None:
+        """The bytes of a content; None when 115 knows it without having got it here."""
         row = self._database.row("SELECT * FROM content WHERE sha1=? AND size=?", sha1, size)
         return None if row is None or not row["object"] else self._store.object(row["bucket"], row["object"])
 
     def content_of(self, entry: Entry) -> StoredObject | None:
         """The bytes behind a file entry; None when 115 knows the content without having got it here."""
-        return self._content(entry.sha1, entry.size)
+        return self.content(entry.sha1, entry.size)
 
     # -- tickets
 

@@ -32,6 +32,13 @@ MAX_PARTS = 10_000
 SERVER_PUBLIC_KEY = bytes.fromhex(
     "57A29257CD2320E5D6D143322FA4BB8A3CF9D3CC623EF5EDAC62B7678A89C91A83BA800D6129F522D034C895DD2465243ADDC250953BEEBA"
 )
+#: The constant RSA-1024 modulus that links of large files are encrypted for; protocol-drive.md D3.2.
+DOWNLOAD_MODULUS = int(
+    "8686980c0f5a24c4b9d43020cd2c22703ff3f450756529058b1cf88f09b8602136477198a6e2683149659bd122c33592fdb5ad47944ad1ea"
+    "4d36c6b172aad6338c3bb6ac6227502d010993ac967d1aef00f0c8e038de2e4d3bc2ec368af2e9f10a6f1eda4f7262f136420c07c331b871"
+    "bf139f74f3010e3c4fe57df3afb71683",
+    16,
+)
 #: Sent as ``appversion``; too old a one is answered "please upgrade" (protocol.md §2.3).
 DEFAULT_APP_VERSION = "36.2.28"
 
@@ -74,6 +81,7 @@ class Endpoints:
     qrcode: str = "https://qrcodeapi.115.com"
     my: str = "https://my.115.com"
     app_version: str = "https://appversion.115.com"
+    aps: str = "https://aps.115.com"
 
     @classmethod
     def at(cls, address: str) -> Self:
@@ -299,3 +307,21 @@ def server_public_key() -> bytes:
     if len(key) != 56:
         raise ConfigError(say("config.ecdh_key"))
     return key
+
+
+def download_modulus() -> int:
+    """The RSA modulus that download links are encrypted for: ``PAN115_RSA_MODULUS`` (hex) or 115's own.
+
+    Raises:
+        ConfigError: The variable is not 1,024 bits in hex.
+    """
+    text = os.environ.get("PAN115_RSA_MODULUS", "").strip()
+    if not text:
+        return DOWNLOAD_MODULUS
+    try:
+        modulus = int(text, 16)
+    except ValueError:
+        modulus = 0
+    if modulus.bit_length() != 1024:
+        raise ConfigError(say("config.rsa_modulus"))
+    return modulus

@@ -44,6 +44,10 @@ class Code(IntEnum):
     OTHER_CONTENT = 10002
     FOLDER_EXISTS = 20004
     ACCESS_TOKEN_EXPIRED = 40140125
+    TOO_LARGE_FOR_WEB = 50028
+    CENSORED = 50038
+    PARAMETER = 990002
+    ORDER_REFUSED = 20130827
     QR_EXPIRED = 40199002
 
 
@@ -82,6 +86,10 @@ TOO_OFTEN = Rule(RateLimitedError, "too_often")
 FIREWALL = Rule(AccountBlockedError, "firewall")
 OUTDATED = Rule(ClientOutdatedError, "outdated")
 UNKNOWN = Rule(DriveError, "unknown")
+#: An answer that says yes and holds nothing, not even a count (protocol-drive.md D0.14).
+THROTTLED = Rule(RateLimitedError, "throttled")
+#: Asked for a link to a file that is gone, is a folder, or is not handed out: 115 just names none.
+NO_LINK = Rule(DriveError, "no_link")
 
 _REFRESH_TOKEN_ENDED = Rule(LoginError, "refresh_token_ended")
 _APP_REQUEST = Rule(LoginError, "app_request")
@@ -118,8 +126,8 @@ RULES: dict[int, Rule] = {
     31003: _GONE,
     50003: Rule(DriveError, "pick_code_unknown"),
     50015: _GONE,
-    50028: Rule(DriveError, "too_large_for_web"),
-    50038: Rule(DriveError, "censored"),
+    Code.TOO_LARGE_FOR_WEB: Rule(DriveError, "too_large_for_web"),
+    Code.CENSORED: Rule(DriveError, "censored"),
     70004: Rule(DriveError, "upload_incomplete"),
     70005: _GONE,
     70008: _GONE,
@@ -135,7 +143,7 @@ RULES: dict[int, Rule] = {
     800001: _NO_FOLDER,
     800006: _INTO_ITSELF,
     990001: LOGIN_ENDED,
-    990002: _PARAMETER,
+    Code.PARAMETER: _PARAMETER,
     990003: Rule(DriveError, "passing", True),
     990005: _BUSY,
     990009: _BUSY,
@@ -169,6 +177,9 @@ RULES: dict[int, Rule] = {
     **dict.fromkeys([*range(40140100, 40140108), *range(40140111, 40140114)], _APP_REQUEST),
     **dict.fromkeys(range(40140127, 40140137), _APP_REQUEST),
 }
+
+#: What these speak of is not (or no longer) there; 990002 is said of some ids too (protocol-drive.md D2, D4.3).
+GONE = frozenset(code for code, rule in RULES.items() if rule in (_GONE, _NO_FOLDER)) | {10014, 20009}
 
 #: ``statuscode`` of an upload's init, where it means something else than elsewhere (protocol.md §2.3).
 INIT_RULES: dict[int, Rule] = {

@@ -5,7 +5,20 @@ from __future__ import annotations
 from ..config import Endpoints, UploadConfig
 from .auth.credentials import Credentials, OnTokens, Route
 from .cookie_route import CookieDrive
-from .data import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
+from .data import (
+    Account,
+    DownloadLink,
+    Entry,
+    EntryKind,
+    FileClaim,
+    Instant,
+    NeedsUpload,
+    SecondCheck,
+    SignedRange,
+    Space,
+    SubtreeCounts,
+)
+from .download import RemoteReader
 from .interface import Drive
 from .open_route import OpenDrive
 
@@ -13,16 +26,21 @@ __all__ = [
     "Account",
     "CookieDrive",
     "Credentials",
+    "DownloadLink",
     "Drive",
+    "Entry",
+    "EntryKind",
     "FileClaim",
     "Instant",
     "NeedsUpload",
     "OnTokens",
     "OpenDrive",
-    "RemoteFile",
+    "RemoteReader",
     "Route",
     "SecondCheck",
     "SignedRange",
+    "Space",
+    "SubtreeCounts",
     "make_drive",
 ]
 
@@ -33,6 +51,7 @@ def make_drive(
     endpoints: Endpoints | None = None,
     config: UploadConfig | None = None,
     server_public_key: bytes | None = None,
+    download_modulus: int | None = None,
 ) -> Drive:
     """The drive these credentials open.
 
@@ -41,6 +60,7 @@ def make_drive(
         endpoints: Where 115 is; as the environment says (``PAN115_ENDPOINT``) if None.
         config: Rate, retries, timeouts, app version.
         server_public_key: Whom initupload is encrypted for; from the environment if None.
+        download_modulus: Of the RSA key that links of large files are encrypted for; from the environment if None.
 
     Raises:
         CredentialsError: There are none, two kinds at once, or of the wrong shape.
@@ -48,4 +68,10 @@ def make_drive(
     """
     if credentials.route is Route.OPEN:
         return OpenDrive(credentials, endpoints=endpoints, config=config)
-    return CookieDrive(credentials, endpoints=endpoints, config=config, server_public_key=server_public_key)
+    return CookieDrive(
+        credentials,
+        endpoints=endpoints,
+        config=config,
+        server_public_key=server_public_key,
+        download_modulus=download_modulus,
+    )

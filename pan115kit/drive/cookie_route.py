@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from typing import Any
 from urllib.parse import urlencode
 
-from .._base.drive_codes import as_int
+from .._base.drive_codes import Code, as_int
 from ..config import Endpoints, UploadConfig
+from ..config import download_modulus as download_modulus_from_environment
 from ..config import server_public_key as server_public_key_from_environment
 from ..errors import (
     ClientOutdatedError,
@@ -23,12 +25,32 @@ from ..models import OssToken, UploadTicket
 from .auth.cookie import parse_cookie
 from .auth.credentials import Credentials, Route
 from .cipher import ClientCipher, make_signature, make_token
-from .data import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
-from .error_codes import error_for, read_object
+from .data import (
+    Account,
+    DownloadLink,
+    Entry,
+    FileClaim,
+    Instant,
+    NeedsUpload,
+    SecondCheck,
+    SignedRange,
+    Space,
+    SubtreeCounts,
+)
+from .download import make_link
+from .download_cipher import DownloadCipher
+from .error_codes import error_for, read_object, reply_code, reply_message
 from .http_client import ApiClient
-from .interface import PAGE, TARGET_PREFIX, Drive, Page, check_echo, check_size
-from .responses import id_text, read_ticket, read_token
+from .interface import PAGE, TARGET_PREFIX, Drive, check_size
+from .responses import id_text, link_address, one_object, read_space, read_ticket, read_token, whole_number
+from .rows import BY_TIME, Page, cookie_row, read_page, read_search_page
 from .secret import RedactedDict
+
+#: Files up to this size (bytes) get their link in plain JSON; 115's limit is 200 MB, it does not say which MB.
+PLAIN_LINK_LIMIT = 200 << 20
+BY_NAME = "file_name"
+#: The host that lists by name begins again at its first entry from here on (protocol-drive.md D1.1).
+NAME_ORDER_WINDOW = 1200
 
 
 class CookieDrive(Drive):
@@ -39,6 +61,7 @@ class CookieDrive(Drive):
         endpoints: Where 115 is; 115 itself if None.
         config: Rate, retries, timeouts, app version.
         server_public_key: Whom initupload is encrypted for, X‖Y (56 bytes); from the environment if None.
+        download_modulus: Of the RSA key that links of large files are encrypted for; from the environment if None.
         api: The HTTP client, for tests.
 
     Raises:
@@ -54,6 +77,7 @@ class CookieDrive(Drive):
         endpoints: Endpoints | None = None,
         config: UploadConfig | None = None,
         server_public_key: bytes | None = None,
+        download_modulus: int | None = None,
         api: ApiClient | None = None,
     ) -> None:
         values = parse_cookie(credentials.cookie)
@@ -64,6 +88,7 @@ class CookieDrive(Drive):
         super().__init__(api, endpoints=endpoints or Endpoints.from_environment(), config=config)
         self._cookie = "; ".join(f"{name}={value}" for name, value in values.items())
         self._cipher = ClientCipher(server_public_key or server_public_key_from_environment())
+        self._download_modulus = download_modulus or download_modulus_from_environment()
         self._app_version = config.app_version
         self._asked_for_version = False
         self._version_lock = asyncio.Lock()
@@ -210,29 +235,128 @@ class CookieDrive(Drive):
             raise DriveProtocolError(say("drive.folder_without_id"), hint=say("drive.try_again"))
         return folder_id
 
-    async def _page(self, folder_id: str, offset: int) -> Page:
+    async def _page(self, folder_id: str, offset: int, *, limit: int = PAGE, below: bool = False) -> Page:
+        params: dict[str, str | int] = {
+            "aid": 1,
+            "cid": folder_id,
+            "o": BY_TIME,
+            "asc": 0,
+            "custom_order": 2,  # ours instead of the one the folder remembers, folders not forced to the top
+            "offset": offset,
+            "limit": limit,
+            # without folders and without "this folder only", 115 lists the files of the whole subtree
+            "show_dir": 0 if below else 1,
+            "cur": 0 if below else 1,
+            "snap": 0,
+            "natsort": 0,  # with 1 small folders may come as counts without rows
+            "record_open_time": 1,
+            "format": "json",
+        }
+        reply = await self._get_unchecked(f"{self._at.web}/files", params)
+        if _order_is_refused(reply):
+            params |= {"o": str(reply.get("order") or BY_NAME), "asc": as_int(reply.get("is_asc")) or 0}
+            # by name webapi may not list at all; the other host does, but only so many (protocol-drive.md D1.1)
+            others = params["o"] == BY_NAME and offset + limit <= NAME_ORDER_WINDOW
+            host = f"{self._at.aps}/natsort/files.php" if others else f"{self._at.web}/files"
+            reply = await self._get_unchecked(host, params)
+        self._api.check(reply)
+        return read_page(reply, folder_id, offset, cookie_row)
+
+    async def _ask_info(self, file_id: str) -> Entry | None:
+        reply = await self._get(f"{self._at.web}/files/get_info", file_id=file_id)
+        row = one_object(reply.get("data"))
+        return None if row is None else cookie_row(row)
+
+    async def _ask_counts(self, folder_id: str) -> SubtreeCounts:
+        body = await self._api.send(
+            "GET", f"{self._at.web}/category/get", params={"aid": 1, "cid": folder_id}, headers=self._headers()
+        )
+        if body.strip() in (b"", b"[]"):  # how this call says that there is none
+            raise TargetError(say("drive.folder_gone"), hint=say("refusal.no_folder.hint"))
+        reply = read_object(body)
+        self._api.check(reply)
+        return SubtreeCounts(
+            as_int(reply.get("count")) or 0, as_int(reply.get("folder_count")) or 0, whole_number(reply.get("size"))
+        )
+
+    async def _ask_search(self, text: str, folder_id: str, offset: int, limit: int) -> Page:
         reply = await self._get(
-            f"{self._at.web}/files",
+            f"{self._at.web}/files/search",
             aid=1,
             cid=folder_id,
-            o="user_ptime",
-            asc=0,
+            search_value=text,
             offset=offset,
-            limit=PAGE,
+            limit=limit,
             show_dir=1,
-            snap=0,
-            natsort=1,
-            record_open_time=1,
             format="json",
         )
-        check_echo(reply.get("cid"), folder_id)
-        entries = [entry for entry in reply.get("data") or [] if isinstance(entry, dict)]
-        return Page(
-            files=[_remote_file(entry) for entry in entries if entry.get("fid")],
-            folders={str(entry.get("n")): str(entry.get("cid")) for entry in entries if not entry.get("fid")},
-            entries=len(entries),
-            total=as_int(reply.get("count")) or 0,
+        return read_search_page(reply, offset, cookie_row)
+
+    async def _ask_space(self) -> Space:
+        reply = await self._get(f"{self._at.web}/files/index_info", count_space_nums=1)
+        return read_space((one_object(reply.get("data")) or {}).get("space_info"))
+
+    # -- changes -----------------------------------------------------------------------------------------------
+
+    async def _ask_delete(self, file_ids: list[str]) -> None:
+        await self._post(f"{self._at.web}/rb/delete", {**_numbered(file_ids), "ignore_warn": 1})
+
+    async def _ask_move(self, file_ids: list[str], target_id: str) -> None:
+        await self._post(f"{self._at.web}/files/move", {"pid": target_id, **_numbered(file_ids)})
+
+    async def _ask_copy(self, file_ids: list[str], target_id: str) -> None:
+        await self._post(f"{self._at.web}/files/copy", {"pid": target_id, **_numbered(file_ids)})
+
+    async def _ask_rename(self, file_id: str, name: str) -> str:
+        # one of the fields would do by most sources; without all three some are refused (protocol-drive.md D4.1)
+        form: dict[str, str | int] = {"fid": file_id, "file_name": name, f"files_new_name[{file_id}]": name}
+        reply = await self._post(f"{self._at.web}/files/batch_rename", form)
+        names = reply.get("data")
+        return str(names.get(file_id) or "") if isinstance(names, dict) else ""
+
+    # -- download ----------------------------------------------------------------------------------------------
+
+    async def _ask_link(self, entry: Entry) -> DownloadLink:
+        pick_code = entry.pick_code
+        if not pick_code:
+            found = await self._ask_info(entry.file_id)
+            pick_code = found.pick_code if found else ""
+        try:
+            if entry.size <= PLAIN_LINK_LIMIT:
+                try:
+                    return await self._plain_link(pick_code)
+                except DriveError as error:
+                    if error.code != Code.TOO_LARGE_FOR_WEB:
+                        raise
+            return await self._encrypted_link(pick_code)
+        except DriveError as error:
+            if error.code == Code.CENSORED and not error.server_message:
+                error.retryable = True  # without words it is passing (protocol-drive.md D3.1)
+            raise
+
+    async def _plain_link(self, pick_code: str) -> DownloadLink:
+        headers = self._headers()
+        url = f"{self._at.web}/files/download"
+        response = await self._api.exchange("GET", url, params={"pickcode": pick_code}, headers=headers)
+        reply = read_object(response.content)
+        self._api.check(reply)
+        data = one_object(reply.get("data")) or {}
+        return make_link(reply.get("file_url") or data.get("file_url"), self._user_agent, response.headers)
+
+    async def _encrypted_link(self, pick_code: str) -> DownloadLink:
+        cipher = DownloadCipher(self._download_modulus)
+        response = await self._api.exchange(
+            "POST",
+            f"{self._at.pro}/app/chrome/downurl",
+            params={"t": int(self._api.server_time())},
+            form={"data": cipher.encrypt(json.dumps({"pickcode": pick_code}).encode())},
+            headers=self._headers(),
         )
+        reply = read_object(response.content)
+        self._api.check(reply)
+        data = reply.get("data")
+        files = read_object(cipher.decrypt(data)) if isinstance(data, str) else {}
+        return make_link(link_address(files), self._user_agent, response.headers)
 
     # -- what is on the wire ------------------------------------------------------------------------------------
 
@@ -249,6 +373,12 @@ class CookieDrive(Drive):
     async def _get(self, url: str, **params: str | int) -> dict[str, Any]:
         return await self._api.once("GET", url, params=params, headers=self._headers())
 
+    async def _get_unchecked(self, url: str, params: dict[str, str | int]) -> dict[str, Any]:
+        return await self._api.once("GET", url, params=params, headers=self._headers(), check=False)
+
+    async def _post(self, url: str, form: dict[str, str | int]) -> dict[str, Any]:
+        return await self._api.once("POST", url, form=form, headers=self._headers())
+
 
 def newest_version(reply: dict[str, Any]) -> str:
     """``data.win.version_code`` of appversion.115.com, or ``""``."""
@@ -258,12 +388,11 @@ def newest_version(reply: dict[str, Any]) -> str:
     return version if isinstance(version, str) and re.fullmatch(r"[\d.]{1,32}", version) else ""
 
 
-def _remote_file(entry: dict[str, Any]) -> RemoteFile:
-    return RemoteFile(
-        file_id=str(entry.get("fid")),
-        name=str(entry.get("n") or ""),
-        size=as_int(entry.get("s")) or 0,
-        sha1=str(entry.get("sha") or "").upper(),
-        pick_code=str(entry.get("pc") or ""),
-        parent_id=str(entry.get("cid") or ""),
-    )
+def _order_is_refused(reply: dict[str, Any]) -> bool:
+    """Whether the folder cannot be listed in the order asked for; the same code is also said under load."""
+    code = reply_code(reply)
+    return as_int(code) == Code.ORDER_REFUSED and type(error_for(code, reply_message(reply))) is DriveError
+
+
+def _numbered(file_ids: list[str]) -> dict[str, str | int]:
+    return {f"fid[{index}]": file_id for index, file_id in enumerate(file_ids)}

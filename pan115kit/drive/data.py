@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
 
 from ..models import UploadTicket
 
@@ -62,13 +64,82 @@ class SignedRange:
     pick_code: str = ""
 
 
+class EntryKind(StrEnum):
+    """What an entry of a folder is."""
+
+    FILE = "file"
+    FOLDER = "folder"
+
+
 @dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file as the drive lists it."""
+class Entry:
+    """A file or folder as the drive lists it.
+
+    Attributes:
+        file_id: Its id, also a folder's (there 115 says ``cid``).
+        size: Bytes; 0 for folders.
+        sha1: Upper-case hex; empty for folders.
+        pick_code: Names it in downloads and events.
+        parent_id: Id of the folder it is in; ``"0"`` is the root.
+        modified: Seconds since the epoch, 0 where 115 did not say.
+        complete: False where the upload of this file has not ended.
+        censored: True where 115 does not hand it out.
+    """
 
     file_id: str
     name: str
-    size: int
-    sha1: str
-    pick_code: str
-    parent_id: str
+    size: int = 0
+    sha1: str = ""
+    pick_code: str = ""
+    parent_id: str = ""
+    kind: EntryKind = EntryKind.FILE
+    modified: float = 0.0
+    complete: bool = True
+    censored: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.kind is EntryKind.FOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How much the account may keep and keeps, in bytes."""
+
+    total: int
+    used: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubtreeCounts:
+    """What is below a folder, at any depth.
+
+    Attributes:
+        size: Bytes, or None where 115 only says it rounded.
+    """
+
+    files: int
+    folders: int
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DownloadLink:
+    """Where a file's bytes are, for a while.  Its repr shows only the host: whoever has the URL has the file.
+
+    Attributes:
+        url: Signed; bound to ``user_agent`` and, where the link says so, to ``cookie`` (protocol-drive.md D3.3).
+        user_agent: Of the call that asked for it; the file is asked for with the very same.
+        cookie: What came with the answer, for the host of the file only.
+        expires_at: Seconds since the epoch, or None where the link does not say.
+    """
+
+    url: str
+    user_agent: str
+    cookie: str = ""
+    expires_at: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<DownloadLink at {urlsplit(self.url).hostname}>"

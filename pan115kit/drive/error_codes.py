@@ -156,7 +156,7 @@ def check_reply(reply: Mapping[str, Any], *, route: Route = Route.COOKIE) -> Non
 
 def reply_code(reply: Mapping[str, Any]) -> int | str | None:
     """The first code of an answer that is not zero or empty."""
-    for name in ("code", "errno", "errNo", "errcode"):
+    for name in ("code", "errno", "errNo", "errcode", "errCode", "msg_code"):
         value = reply.get(name)
         if isinstance(value, int | str) and value not in (0, "", "0", False):
             number = as_int(value)

@@ -21,6 +21,7 @@ from ..i18n import format_duration, say
 from .auth.credentials import Route
 from .error_codes import check_reply, error_for_http, http_date, read_object
 from .redaction import Redactor
+from .secret import RedactedDict
 
 T = TypeVar("T")
 logger = logging.getLogger("pan115kit")
@@ -32,6 +33,8 @@ LONGEST_PATIENCE = 300.0
 #: Answers of 115's hosts are small and quick; ``read_timeout`` is made for OSS parts.  QR polls take about 30 s.
 LONGEST_READ = 60.0
 
+#: What 115's firewall calls its mark.
+FIREWALL_COOKIE = "acw_tc"
 #: Seconds by which clocks may differ before it is said and put right: Date counts whole seconds, lines are slow.
 CLOCK_TOLERANCE = 60.0
 
@@ -125,6 +128,7 @@ class ApiClient:
         self._redactor = Redactor(secrets)
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
+        self._downloads: httpx.AsyncClient | None = None
         self._limiter = _limiter(config)
         self._not_before = 0.0
         #: Seconds by which this computer's clock is ahead of 115's, as the last answer's Date said.
@@ -188,8 +192,22 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """One request within the account's rate; the body of its answer."""
+        return (await self.exchange(method, url, params=params, form=form, content=content, headers=headers)).content
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        form: Mapping[str, str | int] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """As :meth:`send`, for a caller who needs the answer's headers too."""
         await self._turn()
         client = self._http()
+        headers = self._with_firewall_cookie(client, url, headers)
         broken: NetworkError | None = None
         try:
             response = await client.request(
@@ -201,7 +219,7 @@ class ApiClient:
                 headers=headers,
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            broken = _network_error(url, error)
+            broken = network_error(url, error)
         if broken is not None:
             # Raised outside the handler: httpx's error, its request and the cookie in it would stay in __context__.
             raise broken from None
@@ -210,7 +228,47 @@ class ApiClient:
         failure = error_for_http(response.status_code, response.headers, response.content, now=now, route=self.route)
         if failure is not None:
             raise failure
-        return response.content
+        return response
+
+    @staticmethod
+    def _with_firewall_cookie(
+        client: httpx.AsyncClient, url: str, headers: Mapping[str, str] | None
+    ) -> Mapping[str, str] | None:
+        """115's firewall marks a client with a cookie; who never sends it back is blocked after half an hour (D6).
+
+        httpx adds its jar's cookies only where there is no Cookie header yet.
+        """
+        if headers is None or "Cookie" not in headers:
+            return headers
+        host = urlsplit(url).hostname or ""
+        marks = [
+            f"{mark.name}={mark.value}"
+            for mark in client.cookies.jar
+            if mark.name == FIREWALL_COOKIE and f".{host}".endswith(f".{mark.domain.lstrip('.')}")
+        ]
+        return RedactedDict({**headers, "Cookie": "; ".join([headers["Cookie"], *marks])}) if marks else headers
+
+    async def open_download(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
+        """Begin to read what a link leads to; neither the account's rate nor its cookies are for that host.
+
+        Returns:
+            The answer, whatever its status, with its body still to be read; the caller closes it.
+
+        Raises:
+            NetworkError: No answer.
+        """
+        if self._downloads is None:
+            self._downloads = self._new_client()
+        if self._downloads is None:
+            raise ConfigError(say("drive.proxy"), hint=say("drive.proxy.hint"))
+        self._downloads.cookies.clear()
+        broken: NetworkError | None = None
+        try:
+            request = self._downloads.build_request("GET", url, headers=headers)
+            return await self._downloads.send(request, stream=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            broken = network_error(url, error)
+        raise broken from None
 
     async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """``attempt``, repeated as often as ``config.retries`` while its error says a retry helps.
@@ -242,9 +300,11 @@ class ApiClient:
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        clients = (self._client, self._downloads)
+        self._client = self._downloads = None
+        for client in clients:
+            if client is not None:
+                await client.aclose()
 
     def _pause(self, tries: int) -> float:
         return self.config.retry_wait(tries + 1, self.timing.random())
@@ -315,7 +375,7 @@ def _limiter(config: UploadConfig) -> AsyncLimiter | None:
     return AsyncLimiter(config.api_burst, config.api_burst / config.api_rate)
 
 
-def _network_error(url: str, error: Exception) -> NetworkError:
+def network_error(url: str, error: Exception) -> NetworkError:
     """Names the host and the kind of failure, nothing of the request."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     kind = type(error).__name__

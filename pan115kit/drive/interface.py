@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
-from .._base.drive_codes import Code
+from .._base.drive_codes import GONE, Code
 from ..config import Endpoints, UploadConfig
 from ..errors import (
     AccountBlockedError,
     DriveError,
     DriveProtocolError,
+    FileNameError,
     FileTooLargeError,
     LoginError,
     NetworkError,
@@ -26,10 +29,26 @@ from ..errors import (
 from ..i18n import format_bytes, say
 from ..models import OssToken, UploadTicket
 from .auth.credentials import Route
-from .data import Account, FileClaim, Instant, NeedsUpload, RemoteFile, SecondCheck, SignedRange
+from .data import (
+    Account,
+    DownloadLink,
+    Entry,
+    FileClaim,
+    Instant,
+    NeedsUpload,
+    SecondCheck,
+    SignedRange,
+    Space,
+    SubtreeCounts,
+)
+from .download import RemoteReader
 from .http_client import ApiClient, is_http_status, may_have_arrived
 from .names import check_folder_path, folder_names, shorten_file_name
+from .paging import every_entry
 from .responses import read_init
+from .rows import ROOT, Page
+
+T = TypeVar("T")
 
 #: Reads an inclusive byte range of the file and returns its SHA-1, upper-case hex (protocol.md §2.3).
 RangeHasher = Callable[[int, int], Awaitable[str]]
@@ -38,18 +57,12 @@ RangeHasher = Callable[[int, int], Awaitable[str]]
 MAX_SECOND_CHECKS = 3
 #: Entries of a folder asked for at once; 115 gives no more (protocol.md §6).
 PAGE = 1150
+#: 115 gives no more of a search (protocol-drive.md D5).
+SEARCH_WINDOW = 10_000
+#: Ids in one call that changes something; 115 takes more, other clients send 200 to 1,000 (protocol-drive.md D4.2).
+CHANGE_BATCH = 500
 #: The target of an upload: area 1, folder id (protocol.md §2.3).
 TARGET_PREFIX = "U_1_"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some entries of a folder, newest first."""
-
-    files: list[RemoteFile]
-    folders: dict[str, str] = field(default_factory=dict)
-    entries: int = 0
-    total: int = 0
 
 
 class Drive(abc.ABC):
@@ -67,6 +80,7 @@ class Drive(abc.ABC):
         self._account: Account | None = None
         self._account_lock = asyncio.Lock()
         self._folder_lock = asyncio.Lock()
+        self._change_lock = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._at.upload}>"
@@ -186,24 +200,225 @@ class Drive(abc.ABC):
             made = await self._api.retrying(lambda: self._make_at_once(path))
             return made if made is not None else await self._make_levels(path)
 
-    async def find_files(self, folder_id: str, sha1: str, size: int) -> list[RemoteFile]:
+    async def find_files(self, folder_id: str, sha1: str, size: int) -> list[Entry]:
         """Files directly in ``folder_id`` with this content, newest first: how a doubtful end is settled (§5)."""
-        found: list[RemoteFile] = []
-        offset = 0
-        while True:
-            page = await self._list(folder_id, offset)
-            found += [file for file in page.files if file.sha1 == sha1.upper() and file.size == size]
-            offset += page.entries
-            if page.entries == 0 or offset >= page.total:
-                return found
+        wanted = (sha1.upper(), size)
+        return [
+            entry
+            async for entry in self.list_folder(folder_id)
+            if not entry.is_folder and (entry.sha1, entry.size) == wanted
+        ]
+
+    def list_folder(self, folder_id: str = ROOT) -> AsyncIterator[Entry]:
+        """What is directly in a folder, newest first where 115 keeps that order; a call for every 1,150 entries.
+
+        Raises:
+            TargetError: There is no such folder (115 lists the root instead).
+            RateLimitedError: 115 answered with nothing at all, also after retries.
+            DriveError: The folder changes again and again while it is listed.
+        """
+        return every_entry(lambda offset: self._list(folder_id, offset))
+
+    def list_files_below(self, folder_id: str = ROOT) -> AsyncIterator[Entry]:
+        """All files below a folder at any depth, without the folders; a call for every 1,150 files.
+
+        Raises:
+            TargetError, RateLimitedError, DriveError: As :meth:`list_folder`.
+        """
+        return every_entry(lambda offset: self._list(folder_id, offset, below=True))
+
+    async def walk(self, folder_id: str = ROOT) -> AsyncIterator[tuple[str, Entry]]:
+        """Everything below a folder, with its path from there (``a/b.txt``); at least a call for each folder.
+
+        A folder comes before what is in it.
+
+        Raises:
+            TargetError, RateLimitedError, DriveError: As :meth:`list_folder`.
+        """
+        waiting, seen = deque([("", folder_id)]), {folder_id}
+        while waiting:
+            above, parent_id = waiting.popleft()
+            async for entry in self.list_folder(parent_id):
+                path = above + entry.name
+                yield path, entry
+                if entry.is_folder and entry.file_id not in seen:
+                    seen.add(entry.file_id)
+                    waiting.append((f"{path}/", entry.file_id))
+
+    async def count_entries(self, folder_id: str = ROOT) -> int:
+        """How many entries a folder has, by 115's count.
+
+        Raises:
+            TargetError: There is no such folder.
+        """
+        return (await self._list(folder_id, 0, limit=1)).total
+
+    async def count_below(self, folder_id: str) -> SubtreeCounts:
+        """What is below a folder at any depth; 115 needs seconds to minutes for a large one.
+
+        Raises:
+            TargetError: There is no such folder, or it is the root, which 115 does not count.
+        """
+        return await self._api.retrying(lambda: self._ask_counts(folder_id))
+
+    async def info(self, file_id: str) -> Entry | None:
+        """The file or folder of this id; None where there is none, or where it is in the recycle bin."""
+        try:
+            return await self._api.retrying(lambda: self._ask_info(file_id))
+        except DriveError as error:
+            if error.code in GONE or error.code == Code.PARAMETER:
+                return None
+            raise
+
+    async def search(self, text: str, folder_id: str = ROOT) -> AsyncIterator[Entry]:
+        """Files and folders below ``folder_id`` whose name has ``text``, or whose SHA-1 it is (40 hex digits).
+
+        115's index lags behind, so that a missing entry proves nothing, and it gives at most 10,000.
+        """
+        if not text.strip():
+            return
+
+        async def page(offset: int) -> Page:
+            return await self._api.retrying(
+                lambda: self._ask_search(text, folder_id, offset, min(PAGE, SEARCH_WINDOW - offset))
+            )
+
+        async for entry in every_entry(page, window=SEARCH_WINDOW):
+            yield entry
+
+    async def find_sha1(self, sha1: str, folder_id: str = ROOT) -> list[Entry]:
+        """Files below ``folder_id`` with this SHA-1 that 115's index knows already."""
+        return [entry async for entry in self.search(sha1.upper(), folder_id) if entry.sha1 == sha1.upper()]
+
+    async def space(self) -> Space:
+        """How much room there is."""
+        return await self._api.retrying(self._ask_space)
+
+    async def download_link(self, entry: Entry) -> DownloadLink:
+        """Where the bytes of a file are.
+
+        Raises:
+            TargetError: It is a folder.
+            DriveError: 115 gives none.
+        """
+        return await self._api.retrying(lambda: self._ask_link(entry))
+
+    def open(self, entry: Entry) -> RemoteReader:
+        """Read byte ranges of a file.
+
+        Raises:
+            TargetError: It is a folder.
+        """
+        if entry.is_folder:
+            raise TargetError(say("drive.link.folder", name=entry.name))
+        return RemoteReader(entry, lambda: self._ask_link(entry), self._api)
+
+    # -- changes, never two at once (laws.md 16) ----------------------------------------------------------------
+
+    async def make_folder(self, parent_id: str, name: str) -> str:
+        """The id of the folder ``name`` in ``parent_id``, made if it is not there.
+
+        Raises:
+            TargetError: It cannot be made.
+        """
+        name = check_folder_path(name).removeprefix("/")
+        try:
+            return await self._change(lambda: self._add_folder(parent_id, name))
+        except TargetError as error:
+            if error.code != Code.FOLDER_EXISTS:
+                raise
+        found = await self._folder_in(parent_id, name)
+        if found is None:
+            raise TargetError(say("drive.folder_impossible", path=name), code=Code.FOLDER_EXISTS.value)
+        return found
+
+    async def delete(self, file_ids: Iterable[str]) -> None:
+        """Move files and folders to the recycle bin; what is gone already is fine.
+
+        115 goes on with a folder after its answer; the next change waits for that.
+
+        Raises:
+            DriveError: 115 refuses.
+        """
+        for batch in _batches(file_ids):
+            try:
+                await self._change(partial(self._ask_delete, batch))
+            except DriveError as error:
+                if error.code not in GONE:
+                    raise
+                if len(batch) > 1:  # which one, and what of the others, 115 does not say
+                    for file_id in batch:
+                        await self.delete([file_id])
+
+    async def move(self, file_ids: Iterable[str], target_id: str) -> None:
+        """Move files and folders into a folder; their ids stay, a taken name is numbered (``a(1).txt``).
+
+        Raises:
+            TargetError: There is no such folder.  115 itself would move them out of sight.
+        """
+        await self.count_entries(target_id)
+        for batch in _batches(file_ids):
+            await self._change(partial(self._ask_move, batch, target_id))
+
+    async def copy(self, file_ids: Iterable[str], target_id: str) -> None:
+        """Copy files and folders into another folder; a taken name is numbered (``a(1).txt``).
+
+        The copies have ids of their own, which 115 does not say; a folder's copy appears after the answer.
+
+        Raises:
+            TargetError: There is no such folder.
+            NetworkError, DriveError: No answer came.  It is not asked again, since that could copy twice.
+        """
+        await self.count_entries(target_id)
+
+        async def once(batch: list[str]) -> None:
+            try:
+                await self._ask_copy(batch, target_id)
+            except (NetworkError, DriveError) as error:
+                if may_have_arrived(error):
+                    error.retryable = False
+                    error.hint = say("drive.copy.in_doubt")
+                raise
+
+        for batch in _batches(file_ids):
+            await self._change(partial(once, batch))
+
+    async def rename(self, entry: Entry, name: str) -> str:
+        """Give a file or folder another name.
+
+        Returns:
+            The name it has now: a taken one is numbered (``a(1).txt``).
+
+        Raises:
+            FileNameError: The name is none, or has another extension, which 115 would put behind it.
+        """
+        name = shorten_file_name(name)
+        if not entry.is_folder and _extension(name) != _extension(entry.name):
+            raise FileNameError(
+                say("drive.rename.extension", name=repr(entry.name), wanted=repr(name)),
+                hint=say("drive.rename.extension.hint"),
+            )
+        if name == entry.name:
+            return name
+        final = await self._change(lambda: self._ask_rename(entry.file_id, name))
+        if final:
+            return final
+        now = await self.info(entry.file_id)
+        if now is None:
+            raise TargetError(say("refusal.entry_gone"), hint=say("refusal.entry_gone.hint"))
+        return now.name
 
     # -- parts of the above ------------------------------------------------------------------------------------
 
     async def _already_there(self, claim: FileClaim) -> Instant | None:
         """The file, if it is among the newest of its folder already."""
         page = await self._page(claim.target_dir_id, 0)
-        wanted = (claim.file_name, claim.sha1.upper(), claim.file_size)
-        match = next((file for file in page.files if (file.name, file.sha1, file.size) == wanted), None)
+        if page.newest_first or page.rows >= page.total:
+            entries = page.entries
+        else:  # the folder keeps an order of its own: it may be anywhere
+            entries = await self.find_files(claim.target_dir_id, claim.sha1, claim.file_size)
+        wanted = (claim.file_name, claim.sha1.upper(), claim.file_size, False)
+        match = next((e for e in entries if (e.name, e.sha1, e.size, e.is_folder) == wanted), None)
         return None if match is None else Instant(match.file_id, match.pick_code)
 
     async def _make_levels(self, path: str) -> str:
@@ -227,17 +442,17 @@ class Drive(abc.ABC):
         return found
 
     async def _folder_in(self, parent_id: str, name: str) -> str | None:
-        offset = 0
-        while True:
-            page = await self._list(parent_id, offset)
-            if name in page.folders:
-                return page.folders[name]
-            offset += page.entries
-            if page.entries == 0 or offset >= page.total:
-                return None
+        async for entry in self.list_folder(parent_id):
+            if entry.is_folder and entry.name == name:
+                return entry.file_id
+        return None
 
-    async def _list(self, folder_id: str, offset: int) -> Page:
-        return await self._api.retrying(lambda: self._page(folder_id, offset))
+    async def _list(self, folder_id: str, offset: int, *, limit: int = PAGE, below: bool = False) -> Page:
+        return await self._api.retrying(lambda: self._page(folder_id, offset, limit=limit, below=below))
+
+    async def _change(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        async with self._change_lock:
+            return await self._api.retrying(attempt)
 
     # -- the calls of a route; each is one attempt, repeated by what calls it ----------------------------------
 
@@ -258,7 +473,36 @@ class Drive(abc.ABC):
         """Make one folder; a TargetError of code 20004 where the name is taken."""
 
     @abc.abstractmethod
-    async def _page(self, folder_id: str, offset: int) -> Page: ...
+    async def _page(self, folder_id: str, offset: int, *, limit: int = PAGE, below: bool = False) -> Page:
+        """Rows of a folder; with ``below`` the files of its whole subtree."""
+
+    @abc.abstractmethod
+    async def _ask_info(self, file_id: str) -> Entry | None: ...
+
+    @abc.abstractmethod
+    async def _ask_counts(self, folder_id: str) -> SubtreeCounts: ...
+
+    @abc.abstractmethod
+    async def _ask_search(self, text: str, folder_id: str, offset: int, limit: int) -> Page: ...
+
+    @abc.abstractmethod
+    async def _ask_space(self) -> Space: ...
+
+    @abc.abstractmethod
+    async def _ask_link(self, entry: Entry) -> DownloadLink: ...
+
+    @abc.abstractmethod
+    async def _ask_delete(self, file_ids: list[str]) -> None: ...
+
+    @abc.abstractmethod
+    async def _ask_move(self, file_ids: list[str], target_id: str) -> None: ...
+
+    @abc.abstractmethod
+    async def _ask_copy(self, file_ids: list[str], target_id: str) -> None: ...
+
+    @abc.abstractmethod
+    async def _ask_rename(self, file_id: str, name: str) -> str:
+        """The name it has now, or ``""`` where 115 does not say."""
 
     async def _make_at_once(self, path: str) -> str | None:
         """Make all levels in one call, where the route has such a call."""
@@ -278,11 +522,11 @@ def check_size(claim: FileClaim, limit: int | None) -> None:
         )
 
 
-def check_echo(answered: object, asked: str) -> None:
-    """An unknown folder id lists the root (protocol.md §6.1): its files are not the ones asked for.
+def _batches(file_ids: Iterable[str]) -> Iterator[list[str]]:
+    ids = list(dict.fromkeys(file_ids))
+    return (ids[at : at + CHANGE_BATCH] for at in range(0, len(ids), CHANGE_BATCH))
 
-    Raises:
-        TargetError: 115 listed another folder.
-    """
-    if str(answered) != asked:
-        raise TargetError(say("drive.folder_gone"), hint=say("refusal.folder_gone.hint"))
+
+def _extension(name: str) -> str:
+    stem, _, extension = name.rpartition(".")
+    return extension if stem else ""

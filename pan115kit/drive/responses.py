@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._base.drive_codes import INIT_RULES, OUTDATED, Code, as_int, error_for_code
+from .._base.drive_codes import INIT_RULES, NO_LINK, OUTDATED, Code, as_int, error_for_code
 from ..errors import DriveError, DriveProtocolError
 from ..i18n import say
 from ..models import OssToken, UploadTicket
-from .data import FileClaim, Instant, NeedsUpload, SecondCheck
+from .data import FileClaim, Instant, NeedsUpload, SecondCheck, Space
 from .pickcode import file_id_of
 
 #: The inner codes that mean a status, where an answer carries only the code (protocol.md §3.1).
@@ -126,6 +126,46 @@ def oss_endpoint(text: str) -> str:
     if not host or parts.scheme not in ("http", "https"):
         raise DriveProtocolError(say("drive.keys.no_endpoint"), hint=say("drive.try_again"))
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def read_space(info: object) -> Space:
+    """The account's space (protocol-drive.md D5).
+
+    Raises:
+        DriveProtocolError: A figure is missing.
+    """
+    total, used, left = (space_figure(info, name) for name in ("all_total", "all_use", "all_remain"))
+    if total is None or used is None or left is None:
+        raise DriveProtocolError(say("drive.no_space_info"), hint=say("drive.try_again"))
+    return Space(total, used, left)
+
+
+def space_figure(info: object, name: str) -> int | None:
+    """One of the account's figures in bytes: ``all_total``, ``all_use``, ``all_remain``."""
+    part = info.get(name) if isinstance(info, dict) else None
+    return whole_number(part.get("size")) if isinstance(part, dict) else None
+
+
+def link_address(files: Mapping[str, Any]) -> object:
+    """The address in an answer that names one file by its id; ``""`` where there is none.
+
+    Raises:
+        DriveError: It names none: gone, a folder, or refused.
+    """
+    file = next((value for value in files.values() if isinstance(value, dict)), {})
+    url = file.get("url")
+    if not isinstance(url, dict):  # a folder has ``"url": false``
+        raise NO_LINK.error(None)
+    return url.get("url")
+
+
+def whole_number(value: object) -> int | None:
+    """Bytes as a number, as text, or as 1.23E+12 in either."""
+    if isinstance(value, float):
+        return int(value) if value == value and abs(value) < 1e20 else None
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+(\.\d+)?[eE]\+?\d{1,2}\s*", value):
+        return int(float(value))
+    return as_int(value)
 
 
 def one_object(value: object) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ from .command_line import ExitCode
 from .listing import history_table, sessions_table
 
 if TYPE_CHECKING:
-    from ..drive import RemoteFile
+    from ..drive import Entry
     from .command_line import Commands
 
 #: Size of the file that the demo makes when none is given.
@@ -199,7 +199,7 @@ def _verify(stage: Stage, path: Path, result: dict[str, Any]) -> None:
     _note(say("demo.sha1", local=ours, stored=stored[0].sha1))
 
 
-async def _stored(stage: Stage, sha1: str, size: int) -> list[RemoteFile]:
+async def _stored(stage: Stage, sha1: str, size: int) -> list[Entry]:
     from ..config import Endpoints, UploadConfig
     from ..drive import Credentials, make_drive
 

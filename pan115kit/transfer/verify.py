@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..drive.data import RemoteFile
+from ..drive.data import Entry
 from ..drive.interface import Drive
 from ..errors import VerificationError
 from ..i18n import say
@@ -64,7 +64,7 @@ class Verifier:
                 return VerifiedFile(found.file_id, found.pick_code or (ticket.pick_code if ticket else ""))
         return None
 
-    def _of_this_upload(self, files: list[RemoteFile], ticket: UploadTicket | None) -> RemoteFile | None:
+    def _of_this_upload(self, files: list[Entry], ticket: UploadTicket | None) -> Entry | None:
         same_code = (file for file in files if ticket is not None and file.pick_code == ticket.pick_code)
         same_name = (file for file in files if file.name == self.file_name)
         return next(same_code, None) or next(same_name, None)

@@ -19,10 +19,10 @@ def ours(port: int, path: Path) -> Callable[[], None]:
         Account,
         CookieDrive,
         Credentials,
+        Entry,
         FileClaim,
         Instant,
         NeedsUpload,
-        RemoteFile,
         SecondCheck,
         SignedRange,
     )
@@ -55,8 +55,8 @@ def ours(port: int, path: Path) -> Callable[[], None]:
         async def make_folders(self, path: str) -> str:
             return "1"
 
-        async def find_files(self, folder_id: str, sha1: str, size: int) -> list[RemoteFile]:
-            return [RemoteFile("1", path.name, size, sha1, "p", "1")]
+        async def find_files(self, folder_id: str, sha1: str, size: int) -> list[Entry]:
+            return [Entry("1", path.name, size, sha1, "p", "1")]
 
         def reset(self) -> None: ...
 

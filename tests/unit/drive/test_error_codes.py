@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pan115kit._base.drive_codes import FIREWALL, INIT_RULES, RULES, TOO_OFTEN, UNKNOWN, WORDS
+from pan115kit._base.drive_codes import FIREWALL, INIT_RULES, NO_LINK, RULES, THROTTLED, TOO_OFTEN, UNKNOWN, WORDS
 from pan115kit.drive.auth.credentials import Route
 from pan115kit.drive.error_codes import (
     check_reply,
@@ -109,6 +109,7 @@ def test_every_code_of_the_tables(code: int, kind: type[DriveError], retryable: 
 def test_every_rule_has_its_words() -> None:
     """A code whose text is missing would be a KeyError in place of 115's refusal."""
     rules = [*RULES.values(), *INIT_RULES.values(), *(rule for _, rule in WORDS), UNKNOWN, FIREWALL, TOO_OFTEN]
+    rules += [THROTTLED, NO_LINK]
     used = {rule.key for rule in rules}
     assert sorted(key for key in used if not has_text(f"refusal.{key}")) == []
     written = {key.split(".")[1] for key in catalogue("en") if key.startswith("refusal.")}

@@ -252,7 +252,7 @@ def test_files_are_found_by_content() -> None:
     """Newest first, folders and other contents left out."""
     entry = {"fid": "9", "pid": "77", "fc": "1", "fn": "n", "fs": "3000000", "sha1": SHA1.lower(), "pc": "pc9"}
     server = Scripted115()
-    entries = [{**entry, "fc": "0"}, entry, {**entry, "fid": "8"}, {**entry, "fs": 1}]
+    entries = [{**entry, "fid": "7", "fc": "0"}, entry, {**entry, "fid": "8"}, {**entry, "fid": "6", "fs": 1}]
     server.on(FILES, {**ok(entries), "cid": 77, "count": 4})
     found = run(open_drive(server), lambda drive: drive.find_files("77", SHA1, 3_000_000))
     assert [file.file_id for file in found] == ["9", "8"]

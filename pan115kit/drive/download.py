@@ -96,7 +96,7 @@ class RemoteReader:
             response = await self._api.retrying(partial(self._open, at, end))
             broken: NetworkError | None = None
             try:
-                async for block in response.aiter_raw():
+                async for block in response.aiter_bytes():
                     wanted = block[: end - at]
                     at += len(wanted)
                     breaks = 0
@@ -138,6 +138,8 @@ class RemoteReader:
     async def _failure(self, response: httpx.Response, at: int) -> DriveError | NetworkError | None:
         """What is wrong with an answer, or None where its body is what was asked for."""
         status = response.status_code
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            return DriveProtocolError(say("drive.link.no_range"), hint=say("drive.try_again"), code=status)
         if status == 206:
             return self._wrong_range(response.headers, at)
         if status == 200 and at == 0:  # the whole file, from a server that knows no ranges

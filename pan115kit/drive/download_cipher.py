@@ -77,12 +77,12 @@ class DownloadCipher:
             packed = base64.b64decode(text, validate=True)
         except (ValueError, binascii.Error):
             packed = b""
-        message = b"".join(self._block(packed[at : at + _BLOCK]) for at in range(0, len(packed), _BLOCK))
-        if len(message) < _SEED:
+        message = b"".join(self._unpadded(packed[at : at + _BLOCK]) for at in range(0, len(packed), _BLOCK))
+        if len(packed) % _BLOCK or len(message) < _SEED:
             raise DriveProtocolError(say("drive.cipher.unreadable"), hint=say("drive.cipher.unreadable.hint"))
         return show(message[_SEED:], self.seed, derive(message[:_SEED], 12))
 
-    def _block(self, block: bytes) -> bytes:
+    def _unpadded(self, block: bytes) -> bytes:
         """Without its padding: all up to the first zero after the leading one."""
         plain = self._power(block)
         return plain[plain.find(b"\0", 1) + 1 :]

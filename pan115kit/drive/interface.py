@@ -43,7 +43,7 @@ from .data import (
 )
 from .download import RemoteReader
 from .http_client import ApiClient, is_http_status, may_have_arrived
-from .names import check_folder_path, folder_names, shorten_file_name
+from .names import check_folder_name, check_folder_path, folder_names, shorten_file_name
 from .paging import every_entry
 from .responses import read_init
 from .rows import ROOT, Page
@@ -321,7 +321,7 @@ class Drive(abc.ABC):
         Raises:
             TargetError: It cannot be made.
         """
-        name = check_folder_path(name).removeprefix("/")
+        check_folder_name(name)
         try:
             return await self._change(lambda: self._add_folder(parent_id, name))
         except TargetError as error:

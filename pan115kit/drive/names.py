@@ -69,7 +69,7 @@ def check_folder_path(path: DrivePath) -> str:
     _utf8(path)
     names = [name for name in path.split("/") if name]
     for name in names:
-        _check_folder_name(name)
+        check_folder_name(name)
     if len(names) > MAX_FOLDER_LEVELS:
         raise TargetError(
             say("name.target.levels", levels=len(names)),
@@ -98,7 +98,14 @@ def folder_names(path: str) -> list[str]:
     return [name for name in path.split("/") if name]
 
 
-def _check_folder_name(name: str) -> None:
+def check_folder_name(name: str) -> None:
+    """Refuse what cannot be one folder's name.
+
+    Raises:
+        TargetError: It has ``/``, ``"``, ``<`` or ``>``, is ``.`` or ``..``, blank or longer than 255 characters.
+        FileNameError: It has a control character, or is not valid Unicode.
+    """
+    _utf8(name)
     bad = next((sign for sign in _FORBIDDEN_IN_FOLDERS if sign in name), "")
     if bad:
         raise TargetError(
@@ -106,7 +113,7 @@ def _check_folder_name(name: str) -> None:
         )
     if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in name):
         raise FileNameError(say("name.folder.control", name=repr(name)), hint=say("name.folder.control.hint"))
-    if name in (".", "..") or not name.strip():
+    if name in (".", "..") or not name.strip() or "/" in name:
         raise TargetError(say("name.folder.none", name=repr(name)), hint=say("name.folder.none.hint"))
     if len(name) > MAX_FOLDER_NAME_CHARACTERS:
         raise TargetError(

@@ -30,7 +30,7 @@ from pan115kit.drive.auth.cookie_login import start_cookie_login
 from pan115kit.drive.auth.credentials import Credentials, Route
 from pan115kit.drive.auth.device_login import start_device_login
 from pan115kit.drive.cookie_route import CookieDrive
-from pan115kit.drive.data import FileClaim
+from pan115kit.drive.data import Entry, FileClaim
 from pan115kit.drive.open_route import OpenDrive
 from pan115kit.errors import ConfigError, NetworkError, Pan115Error
 
@@ -46,6 +46,33 @@ SECRETS = [
     NEW_REFRESH,
     "5ecret",
 ]
+MOVIE = Entry("9", "a.mkv", 5, pick_code="p")
+COOKIE_PATHS = (
+    "/3.0/gettoken.php",
+    "/3.0/resumeupload.php",
+    "/files/getid",
+    "/files",
+    "/app/chrome/add_path",
+    "/files/get_info",
+    "/category/get",
+    "/files/search",
+    "/files/index_info",
+    "/rb/delete",
+    "/files/batch_rename",
+    "/files/download",
+)
+OPEN_PATHS = (
+    "user/info",
+    "upload/init",
+    "upload/get_token",
+    "upload/resume",
+    "folder/get_info",
+    "ufile/files",
+    "ufile/search",
+    "ufile/delete",
+    "ufile/update",
+    "ufile/downurl",
+)
 OF_COOKIE, OF_TOKENS = f"{COOKIE} {USER_KEY}", f"{ACCESS} {REFRESH}"
 
 
@@ -131,6 +158,14 @@ def every_call(drive: Any) -> list[Any]:
         lambda: drive.resume("p", CLAIM),
         lambda: drive.make_folders("/a"),
         lambda: drive.find_files("77", "0" * 40, 1),
+        lambda: drive.info("1"),
+        lambda: drive.count_below("1"),
+        lambda: drive.find_sha1("0" * 40),
+        drive.space,
+        lambda: drive.delete(["1"]),
+        lambda: drive.rename(MOVIE, "b.mkv"),
+        lambda: drive.download_link(MOVIE),
+        lambda: drive.open(MOVIE).read(),
     ]
 
 
@@ -152,7 +187,7 @@ def test_the_cookie_route_is_silent(fault: Any, caplog: pytest.LogCaptureFixture
     """Whatever goes wrong, also with debug logging on."""
     caplog.set_level(logging.DEBUG)
     server = Scripted115()
-    for path in ("/3.0/gettoken.php", "/3.0/resumeupload.php", "/files/getid", "/files", "/app/chrome/add_path"):
+    for path in COOKIE_PATHS:
         server.on(path, fault)
     server.on("/app/uploadinfo", UPLOAD_INFO)
     server.on("/3.0/getuploadinfo.php", {"endpoint": "http://127.0.0.1"})
@@ -169,7 +204,7 @@ def test_the_open_route_is_silent(fault: Any, caplog: pytest.LogCaptureFixture) 
     """Old and new pair alike."""
     caplog.set_level(logging.DEBUG)
     server = Scripted115()
-    for path in ("user/info", "upload/init", "upload/get_token", "upload/resume", "folder/get_info", "ufile/files"):
+    for path in OPEN_PATHS:
         server.on(f"/open/{path}", fault)
     pair = {"access_token": NEW_ACCESS, "refresh_token": NEW_REFRESH, "expires_in": 7200}
     server.on("/open/refreshToken", {"state": 1, "code": 0, "data": pair})

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, TypeAlias, get_args, get_type_hints
 
 from .i18n import say
+
+#: A time: seconds since the epoch (UTC).
+Moment: TypeAlias = Annotated[float, datetime]
 
 
 class UploadStatus(StrEnum):
@@ -173,8 +176,8 @@ class UploadSession:
     ticket: UploadTicket | None = None
     identity: FileIdentity | None = None
     job_id: str = ""
-    created_at: float = 0.0
-    updated_at: float = 0.0
+    created_at: Moment = 0.0
+    updated_at: Moment = 0.0
     error_message: str | None = None
 
     @property
@@ -190,23 +193,8 @@ class UploadSession:
 
     def to_dict(self) -> dict[str, Any]:
         """The specification's JSON object (``GET /api/upload/sessions``), times in ISO 8601 UTC."""
-        return {
-            "session_id": self.session_id,
-            "file_path": self.file_path,
-            "file_name": self.file_name,
-            "file_size": self.file_size,
-            "file_sha1": self.file_sha1,
-            "target_dir_id": self.target_dir_id,
-            "target_path": self.target_path,
-            "status": str(self.status),
-            "total_parts": self.total_parts,
-            "uploaded_parts": list(self.uploaded_parts),
-            "upload_id": self.upload_id,
-            "progress": round(self.get_progress(), 2),
-            "created_at": iso_utc(self.created_at),
-            "updated_at": iso_utc(self.updated_at),
-            "error_message": self.error_message,
-        }
+        row = {c.name: c.to_json(getattr(self, c.name)) for c in SESSION_COLUMNS if c.is_stored}
+        return row | {"uploaded_parts": list(self.uploaded_parts), "progress": round(self.get_progress(), 2)}
 
 
 def iso_utc(timestamp: float) -> str:
@@ -278,7 +266,11 @@ class UploadResult:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One finished upload as history keeps it (columns: design §5)."""
+    """One finished upload as history keeps it.
+
+    Its fields are the columns of history everywhere: the database's table, the DataFrame, the JSON of the command
+    line and of the server.  A new one comes last, with a default that rows have which were stored before.
+    """
 
     job_id: str
     file_path: str
@@ -291,8 +283,8 @@ class HistoryEntry:
     bytes_sent: int
     resumed: bool
     retries: int
-    started_at: float
-    finished_at: float
+    started_at: Moment
+    finished_at: Moment
     elapsed_seconds: float
     file_id: str
     pick_code: str
@@ -304,14 +296,8 @@ class HistoryEntry:
         return self.bytes_sent / self.elapsed_seconds / 1e6 if self.elapsed_seconds > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object of REST and of the command line, times in ISO 8601 UTC."""
-        return dataclasses.asdict(self) | {
-            "status": str(self.status),
-            "started_at": iso_utc(self.started_at),
-            "finished_at": iso_utc(self.finished_at),
-            "elapsed_seconds": round(self.elapsed_seconds, 3),
-            "mean_speed_mbps": round(self.mean_speed_mbps, 3),
-        }
+        """Plain JSON-ready data by :data:`HISTORY_COLUMNS`, times in ISO 8601 UTC."""
+        return {column.name: column.to_json(getattr(self, column.name)) for column in HISTORY_COLUMNS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,3 +308,67 @@ class Sample:
     uploaded_bytes: int
     speed_mbps: float
     phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table of sessions or of history.
+
+    Attributes:
+        name: As in the database, the DataFrame and the JSON.
+        kind: ``str``, ``int``, ``float``, ``bool``, ``datetime`` (a :data:`Moment`) or an enum of texts.
+        is_optional: Whether a value may be None.
+        is_stored: False for what is worked out from other columns.
+        is_added: Whether there may be rows that were stored before there was the column.
+        default: What these have in it.
+    """
+
+    name: str
+    kind: type
+    is_optional: bool = False
+    is_stored: bool = True
+    is_added: bool = False
+    default: Any = None
+
+    def to_json(self, value: Any) -> Any:
+        """The value as JSON can say it: a time in ISO 8601 UTC, a float with three decimals."""
+        if value is None:
+            return None
+        if self.kind is datetime:
+            return iso_utc(value)
+        if self.kind is float:
+            return round(value, 3)
+        return str(value) if issubclass(self.kind, StrEnum) else value
+
+
+def _column(model: type, name: str) -> Column:
+    fields = {field.name: field for field in dataclasses.fields(model)}
+    if name not in fields:
+        return Column(name, get_type_hints(getattr(model, name).fget)["return"], is_stored=False)
+    hint = get_type_hints(model, include_extras=True)[name]
+    choices = [choice for choice in get_args(hint) if choice is not type(None)]
+    is_optional = type(None) in get_args(hint)
+    kind = datetime if hint == Moment else choices[0] if is_optional else hint
+    is_added = fields[name].default is not dataclasses.MISSING
+    default = fields[name].default if is_added else None
+    return Column(name, kind, is_optional=is_optional, is_added=is_added, default=default)
+
+
+def _history_names() -> Iterator[str]:
+    for field in dataclasses.fields(HistoryEntry):
+        yield field.name
+        if field.name == "elapsed_seconds":
+            yield "mean_speed_mbps"
+
+
+#: What history shows, in this order.
+HISTORY_COLUMNS = tuple(_column(HistoryEntry, name) for name in _history_names())
+
+#: What tables of sessions show, in this order; the rest of a session only a resume needs.
+SESSION_COLUMNS = (
+    *(_column(UploadSession, name) for name in ("session_id", "file_path", "file_name", "file_size", "file_sha1")),
+    *(_column(UploadSession, name) for name in ("target_dir_id", "target_path", "status", "total_parts")),
+    Column("uploaded_parts", int, is_stored=False),
+    Column("progress", float, is_stored=False),
+    *(_column(UploadSession, name) for name in ("upload_id", "created_at", "updated_at", "error_message")),
+)

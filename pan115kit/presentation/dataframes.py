@@ -13,14 +13,15 @@ The index is a plain range.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from ..models import HistoryEntry, Phase, Sample, UploadSession, UploadStatus
+from ..models import HISTORY_COLUMNS, SESSION_COLUMNS, HistoryEntry, Phase, Sample, UploadSession, UploadStatus
 
 T = TypeVar("T")
 
@@ -35,10 +36,7 @@ def _category(states: type[StrEnum]) -> pd.CategoricalDtype:
 #: The order of an upload's life: pending < hashing < … < cancelled.
 STATUS = _category(UploadStatus)
 PHASE = _category(Phase)
-_SESSION_FIELDS = (
-    "session_id", "file_path", "file_name", "file_size", "file_sha1", "target_dir_id", "target_path", "status",
-    "total_parts", "upload_id", "created_at", "updated_at", "error_message",
-)  # fmt: skip
+_CATEGORIES: dict[type, pd.CategoricalDtype] = {UploadStatus: STATUS, Phase: PHASE}
 
 
 def sessions_frame(sessions: Iterable[UploadSession]) -> pd.DataFrame:
@@ -58,7 +56,8 @@ def sessions_frame(sessions: Iterable[UploadSession]) -> pd.DataFrame:
         (['b.bin'], [60.0])
     """
     rows = _rows(sessions)
-    shown: dict[str, Sequence[Any]] = {name: [getattr(row, name) for row in rows] for name in _SESSION_FIELDS}
+    stored = [column.name for column in SESSION_COLUMNS if column.is_stored]
+    shown: dict[str, Sequence[Any]] = {name: [getattr(row, name) for row in rows] for name in stored}
     counts = {
         "uploaded_parts": [len(row.uploaded_parts) for row in rows],
         "uploaded_bytes": [row.bytes_done for row in rows],
@@ -67,35 +66,11 @@ def sessions_frame(sessions: Iterable[UploadSession]) -> pd.DataFrame:
 
 
 def sessions_table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
-    """:func:`sessions_frame` of what :meth:`SessionStore.columns` gives: the quick way for very many.
-
-    Example:
-        >>> frame = sessions_table({name: [] for name in (*_SESSION_FIELDS, "uploaded_parts", "uploaded_bytes")})
-        >>> len(frame), str(frame["file_size"].dtype)
-        (0, 'Int64')
-    """
+    """:func:`sessions_frame` of what :meth:`SessionStore.columns` gives: the quick way for very many."""
     size = np.array(columns["file_size"], dtype=np.int64)
     done = np.array(columns["uploaded_bytes"], dtype=np.int64)
-    return pd.DataFrame(
-        {
-            "session_id": pd.array(columns["session_id"], dtype=TEXT),
-            "file_path": pd.array(columns["file_path"], dtype=TEXT),
-            "file_name": pd.array(columns["file_name"], dtype=TEXT),
-            "file_size": pd.array(size, dtype="Int64"),
-            "file_sha1": pd.array(columns["file_sha1"], dtype=TEXT),
-            "target_dir_id": pd.array(columns["target_dir_id"], dtype=TEXT),
-            "target_path": pd.array(columns["target_path"], dtype=TEXT),
-            "status": _coded(columns["status"], STATUS, UploadStatus),
-            "total_parts": _counts(columns["total_parts"]),
-            "uploaded_parts": _counts(columns["uploaded_parts"]),
-            "progress": np.where(size > 0, 100.0 * done / np.maximum(size, 1), 0.0),
-            "upload_id": pd.array(columns["upload_id"], dtype=TEXT),
-            "created_at": _moments(columns["created_at"]),
-            "updated_at": _moments(columns["updated_at"]),
-            "error_message": pd.array(columns["error_message"], dtype=TEXT),
-        },
-        copy=False,
-    )
+    values = {**columns, "progress": np.where(size > 0, 100.0 * done / np.maximum(size, 1), 0.0)}
+    return pd.DataFrame({c.name: _array(c.kind, values[c.name]) for c in SESSION_COLUMNS}, copy=False)
 
 
 def history_frame(entries: Iterable[HistoryEntry]) -> pd.DataFrame:
@@ -116,27 +91,7 @@ def history_frame(entries: Iterable[HistoryEntry]) -> pd.DataFrame:
     """
     rows = _rows(entries)
     return pd.DataFrame(
-        {
-            "job_id": _text(rows, lambda e: e.job_id),
-            "file_path": _text(rows, lambda e: e.file_path),
-            "file_name": _text(rows, lambda e: e.file_name),
-            "file_size": _integers(rows, lambda e: e.file_size),
-            "sha1": _text(rows, lambda e: e.sha1),
-            "target_path": _text(rows, lambda e: e.target_path),
-            "status": _states(rows, lambda e: e.status, STATUS, UploadStatus),
-            "quick_upload": _booleans(rows, lambda e: e.quick_upload),
-            "bytes_sent": _integers(rows, lambda e: e.bytes_sent),
-            "resumed": _booleans(rows, lambda e: e.resumed),
-            "retries": _integers(rows, lambda e: e.retries),
-            "started_at": _times(rows, lambda e: e.started_at),
-            "finished_at": _times(rows, lambda e: e.finished_at),
-            "elapsed_seconds": _floats(rows, lambda e: e.elapsed_seconds),
-            "mean_speed_mbps": _floats(rows, lambda e: e.mean_speed_mbps),
-            "file_id": _text(rows, lambda e: e.file_id),
-            "pick_code": _text(rows, lambda e: e.pick_code),
-            "error_message": _text(rows, lambda e: e.error_message),
-        },
-        copy=False,
+        {c.name: _array(c.kind, [getattr(row, c.name) for row in rows]) for c in HISTORY_COLUMNS}, copy=False
     )
 
 
@@ -154,14 +109,9 @@ def samples_frame(samples: Iterable[Sample]) -> pd.DataFrame:
         [2.0]
     """
     rows = _rows(samples)
+    kinds = {"time": datetime, "uploaded_bytes": int, "speed_mbps": float, "phase": Phase}
     return pd.DataFrame(
-        {
-            "time": _times(rows, lambda s: s.time),
-            "uploaded_bytes": _integers(rows, lambda s: s.uploaded_bytes),
-            "speed_mbps": _floats(rows, lambda s: s.speed_mbps),
-            "phase": _states(rows, lambda s: s.phase, PHASE, Phase),
-        },
-        copy=False,
+        {name: _array(kind, [getattr(row, name) for row in rows]) for name, kind in kinds.items()}, copy=False
     )
 
 
@@ -169,39 +119,22 @@ def _rows(items: Iterable[T]) -> Sequence[T]:
     return items if isinstance(items, list) else list(items)
 
 
-def _text(rows: Sequence[T], value: Callable[[T], str | None]) -> Any:
-    return pd.array([value(row) for row in rows], dtype=TEXT)
-
-
-def _integers(rows: Sequence[T], value: Callable[[T], int]) -> Any:
-    return _counts([value(row) for row in rows])
-
-
-def _counts(values: Sequence[int]) -> Any:
-    return pd.array(np.array(values, dtype=np.int64), dtype="Int64")
-
-
-def _booleans(rows: Sequence[T], value: Callable[[T], bool]) -> Any:
-    return pd.array(np.array([value(row) for row in rows], dtype=np.bool_), dtype="boolean")
-
-
-def _floats(rows: Sequence[T], value: Callable[[T], float]) -> Any:
-    return np.array([value(row) for row in rows], dtype=np.float64)
-
-
-def _states(
-    rows: Sequence[T], value: Callable[[T], StrEnum], dtype: pd.CategoricalDtype, states: type[StrEnum]
-) -> Any:
-    return _coded([value(row) for row in rows], dtype, states)
+def _array(kind: type, values: Any) -> Any:
+    """One column's values with the dtype of their kind (:attr:`pan115kit.models.Column.kind`)."""
+    if kind is str:
+        return pd.array(values, dtype=TEXT)
+    if kind is int:
+        return pd.array(np.array(values, dtype=np.int64), dtype="Int64")
+    if kind is bool:
+        return pd.array(np.array(values, dtype=np.bool_), dtype="boolean")
+    if kind is float:
+        return np.array(values, dtype=np.float64)
+    return _moments(values) if kind is datetime else _coded(values, _CATEGORIES[kind], kind)
 
 
 def _coded(values: Sequence[str], dtype: pd.CategoricalDtype, states: type[StrEnum]) -> Any:
     code = {str(state): number for number, state in enumerate(states)}
     return pd.Categorical.from_codes([code[value] for value in values], dtype=dtype)
-
-
-def _times(rows: Sequence[T], value: Callable[[T], float]) -> Any:
-    return _moments([value(row) for row in rows])
 
 
 def _moments(values: Sequence[float]) -> Any:

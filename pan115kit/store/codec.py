@@ -6,12 +6,16 @@ Such a text is stored as a BLOB, every other one as readable TEXT.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
 
-from ..models import FileIdentity
+from ..models import Column, FileIdentity
 
 #: What SQLite stores for a text.
 SqlText: TypeAlias = "str | bytes"
+
+_SQL_TYPES: dict[type, str] = {int: "INTEGER", bool: "INTEGER", float: "REAL", datetime: "REAL"}
 
 
 def to_sql(text: str) -> SqlText:
@@ -36,9 +40,43 @@ def optional_to_sql(text: str | None) -> SqlText | None:
     return None if text is None else to_sql(text)
 
 
-def optional_from_sql(value: SqlText | None) -> str | None:
-    """:func:`from_sql`, with NULL as None."""
-    return None if value is None else from_sql(value)
+def value_to_sql(value: Any) -> Any:
+    """A column's value as SQLite can hold it."""
+    return to_sql(value) if isinstance(value, str) else value
+
+
+def value_from_sql(column: Column, value: Any) -> Any:
+    """The value that :func:`value_to_sql` stored.
+
+    Raises:
+        ValueError: It is none that this column can have: somebody else wrote it, or a disk did.
+    """
+    kind = column.kind
+    if value is None and column.is_optional:
+        return None
+    if isinstance(value, bytes):
+        value = from_sql(value)
+    if kind is float or kind is datetime:
+        if isinstance(value, float | int):
+            return float(value)
+    elif kind is bool:
+        if value in (0, 1):
+            return bool(value)
+    elif issubclass(kind, StrEnum) or isinstance(value, kind):
+        return value if type(value) is kind else kind(value)
+    raise ValueError(f"{column.name} cannot be {value!r}")
+
+
+def column_to_sql(column: Column) -> str:
+    """A column as ``CREATE TABLE`` and ``ALTER TABLE ... ADD COLUMN`` name it."""
+    words = [column.name, _SQL_TYPES.get(column.kind, "TEXT")]
+    if not column.is_optional:
+        words.append("NOT NULL")
+    if isinstance(column.default, str):
+        words.append("DEFAULT '{}'".format(str(column.default).replace("'", "''")))
+    elif isinstance(column.default, int | float):
+        words.append(f"DEFAULT {column.default + 0}")  # + 0: yes and no are 1 and 0
+    return " ".join(words)
 
 
 def identity_to_sql(identity: FileIdentity) -> str:

@@ -189,7 +189,7 @@ class Database:
             wanted = self._wanted or opening.default_journal(self.directory)
             self.journal_mode = opening.choose_journal(connection, wanted)
             self._connection, self._opened_file = connection, _file_at(self.path)
-            if schema.version_of(connection) < len(schema.MIGRATIONS):
+            if not schema.is_current(connection):
                 self.write(schema.migrate)
             opening.check_schema(connection)
         except BaseException:  # also on Ctrl-C: nobody else can close it

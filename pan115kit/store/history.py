@@ -10,22 +10,19 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..i18n import say
-from ..models import HistoryEntry, Phase, Sample, UploadStatus
-from .codec import from_sql, optional_from_sql, optional_to_sql, to_sql
+from ..models import HISTORY_COLUMNS, HistoryEntry, Phase, Sample
+from .codec import to_sql, value_from_sql, value_to_sql
 from .database import Database
 from .sessions import delete_session
 
 #: Points of progress curves kept over all uploads (139 hours at 1 Hz, some 30 MB); the oldest go first.
 MAX_SAMPLES = 500_000
 
-_COLUMNS = (
-    "job_id, file_path, file_name, file_size, sha1, target_path, status, quick_upload, bytes_sent, resumed, "
-    "retries, started_at, finished_at, elapsed_seconds, file_id, pick_code, error_message"
-)
-_NAMES = _COLUMNS.split(", ")
+_STORED = [column for column in HISTORY_COLUMNS if column.is_stored]
+_COLUMNS = ", ".join(column.name for column in _STORED)
 _UPSERT = (
-    f"INSERT INTO history ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))}) "
-    f"ON CONFLICT (job_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _NAMES[1:])}"
+    f"INSERT INTO history ({_COLUMNS}) VALUES ({', '.join('?' * len(_STORED))}) "
+    f"ON CONFLICT (job_id) DO UPDATE SET {', '.join(f'{c.name} = excluded.{c.name}' for c in _STORED[1:])}"
 )
 
 
@@ -126,26 +123,8 @@ def _append(connection: sqlite3.Connection, job_id: str, rows: Iterable[tuple[An
     connection.execute("DELETE FROM samples WHERE id <= (SELECT max(id) FROM samples) - ?", (MAX_SAMPLES,))
 
 
-def _encode(entry: HistoryEntry) -> tuple[Any, ...]:
-    return (
-        to_sql(entry.job_id),
-        to_sql(entry.file_path),
-        to_sql(entry.file_name),
-        entry.file_size,
-        to_sql(entry.sha1),
-        to_sql(entry.target_path),
-        str(entry.status),
-        entry.quick_upload,
-        entry.bytes_sent,
-        entry.resumed,
-        entry.retries,
-        entry.started_at,
-        entry.finished_at,
-        entry.elapsed_seconds,
-        to_sql(entry.file_id),
-        to_sql(entry.pick_code),
-        optional_to_sql(entry.error_message),
-    )
+def _encode(entry: HistoryEntry) -> builtins.list[Any]:
+    return [value_to_sql(getattr(entry, column.name)) for column in _STORED]
 
 
 def _count(name: str, value: int) -> int:
@@ -155,24 +134,4 @@ def _count(name: str, value: int) -> int:
 
 
 def _decode(row: tuple[Any, ...]) -> HistoryEntry:
-    job_id, file_path, file_name, file_size, sha1, target_path, status, quick_upload, bytes_sent = row[:9]
-    resumed, retries, started_at, finished_at, elapsed_seconds, file_id, pick_code, error_message = row[9:]
-    return HistoryEntry(
-        from_sql(job_id),
-        from_sql(file_path),
-        from_sql(file_name),
-        file_size,
-        from_sql(sha1),
-        from_sql(target_path),
-        UploadStatus(status),
-        bool(quick_upload),
-        bytes_sent,
-        bool(resumed),
-        retries,
-        started_at,
-        finished_at,
-        elapsed_seconds,
-        from_sql(file_id),
-        from_sql(pick_code),
-        optional_from_sql(error_message),
-    )
+    return HistoryEntry(*(value_from_sql(column, value) for column, value in zip(_STORED, row, strict=True)))

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from ..models import UploadSession, UploadStatus, UploadTicket
+from ..models import SESSION_COLUMNS, UploadSession, UploadStatus, UploadTicket
 from .codec import from_sql, identity_from_sql, identity_to_sql, optional_to_sql, to_sql
 
 _TICKET_COLUMNS = ("bucket", "object_key", "callback", "callback_var", "pick_code")
@@ -31,10 +31,7 @@ SELECT = (
 )
 
 #: What a table of sessions shows; reading no more than that takes ten thousand of them half the time.
-_SHOWN = (
-    "session_id", "file_path", "file_name", "file_size", "file_sha1", "target_dir_id", "target_path", "status",
-    "total_parts", "upload_id", "created_at", "updated_at", "error_message",
-)  # fmt: skip
+_SHOWN = [column.name for column in SESSION_COLUMNS if column.is_stored]
 SELECT_SHOWN = f"SELECT {', '.join(_SHOWN)}, part_count, part_bytes FROM sessions s"
 
 

@@ -11,11 +11,20 @@ from pathlib import Path
 
 from ..errors import StoreError
 from ..i18n import say
+from ..models import HISTORY_COLUMNS
+from .codec import column_to_sql
 
-#: MIGRATIONS[n] takes a database from version n to n + 1; its version is in ``PRAGMA user_version``.
+_STORED = [column for column in HISTORY_COLUMNS if column.is_stored]
+_HISTORY = ", ".join(column_to_sql(column) for column in _STORED if not column.is_added)
+#: Columns that came after the first release: added to a database that lacks them, so they need no new version.
+_ADDED = [("history", column) for column in _STORED if column.is_added]
+
+#: MIGRATIONS[n] takes a database from version n to n + 1; its version is in the table ``schema_version``.
 #: Never edit one that was released: append.
 MIGRATIONS: list[tuple[str, ...]] = [
     (
+        "CREATE TABLE schema_version (version INTEGER NOT NULL)",
+        "INSERT INTO schema_version (version) VALUES (0)",
         """CREATE TABLE sessions (
             id INTEGER PRIMARY KEY,
             session_id TEXT NOT NULL UNIQUE,
@@ -58,26 +67,7 @@ MIGRATIONS: list[tuple[str, ...]] = [
             object_key TEXT NOT NULL,
             created_at REAL NOT NULL
         ) WITHOUT ROWID""",
-        """CREATE TABLE history (
-            id INTEGER PRIMARY KEY,
-            job_id TEXT NOT NULL UNIQUE,
-            file_path TEXT NOT NULL,
-            file_name TEXT NOT NULL,
-            file_size INTEGER NOT NULL,
-            sha1 TEXT NOT NULL,
-            target_path TEXT NOT NULL,
-            status TEXT NOT NULL,
-            quick_upload INTEGER NOT NULL,
-            bytes_sent INTEGER NOT NULL,
-            resumed INTEGER NOT NULL,
-            retries INTEGER NOT NULL,
-            started_at REAL NOT NULL,
-            finished_at REAL NOT NULL,
-            elapsed_seconds REAL NOT NULL,
-            file_id TEXT NOT NULL,
-            pick_code TEXT NOT NULL,
-            error_message TEXT
-        )""",
+        f"CREATE TABLE history (id INTEGER PRIMARY KEY, {_HISTORY}, UNIQUE (job_id))",
         "CREATE INDEX history_by_time ON history (finished_at, id)",
         "CREATE TABLE sampled_jobs (id INTEGER PRIMARY KEY, job_id TEXT NOT NULL UNIQUE)",
         """CREATE TABLE samples (
@@ -105,8 +95,15 @@ MIGRATIONS: list[tuple[str, ...]] = [
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """The schema version a database is at; 0 for a new file."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    """The schema version a database is at; 0 for a new file.
+
+    Kept in a table: SQLite's own place for it is in the file's header, where one wrong byte would pass for a newer
+    release.
+    """
+    if "schema_version" not in _columns(connection):
+        return 0
+    row = connection.execute("SELECT version FROM schema_version").fetchone()
+    return row[0] if row is not None and isinstance(row[0], int) else 0
 
 
 def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
@@ -120,12 +117,22 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(say("store.newer", path=path, found=found, known=known), hint=say("store.newer.hint"))
 
 
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether there is nothing to :func:`migrate`."""
+    found = _columns(connection)
+    return version_of(connection) >= len(MIGRATIONS) and all(column.name in found[table] for table, column in _ADDED)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to our version; runs inside one transaction, so it happens whole or not at all."""
     for version in range(version_of(connection), len(MIGRATIONS)):
         for statement in MIGRATIONS[version]:
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("UPDATE schema_version SET version = ?", (version + 1,))
+    found = _columns(connection)
+    for table, column in _ADDED:
+        if column.name not in found[table]:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column_to_sql(column)}")
 
 
 def missing_from(connection: sqlite3.Connection) -> tuple[str, str] | None:

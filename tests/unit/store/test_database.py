@@ -119,7 +119,7 @@ def test_a_newer_database_is_refused_untouched_and_says_upgrade(tmp_path: Path) 
     """Else an older kit would damage or set aside what a newer one wrote."""
     with Store(tmp_path) as store:
         store.sessions.save(a_session())
-        store.database.write(lambda c: c.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}"))
+        store.database.write(lambda c: c.execute("UPDATE schema_version SET version = version + 1"))
     before = (tmp_path / database.FILE_NAME).read_bytes()
     with pytest.raises(StoreError, match="newer pan115kit") as caught:
         Store(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pan115kit.errors import ConfigError
-from pan115kit.models import FileIdentity, HistoryEntry, Phase, Sample, UploadStatus
-from pan115kit.store import Store, hashes, history
+from pan115kit.models import HISTORY_COLUMNS, Column, FileIdentity, HistoryEntry, Phase, Sample, UploadStatus
+from pan115kit.store import Store, hashes, history, schema
+from pan115kit.store.codec import column_to_sql
 
 
 @pytest.fixture
@@ -127,3 +129,46 @@ def test_only_the_newest_hashes_are_kept(store: Store, monkeypatch: pytest.Monke
     store.hashes.put(FileIdentity(1, 7, 1, 1, 1), "7")
     known = {n: sha1 for n in range(8) if (sha1 := store.hashes.get(FileIdentity(1, n, 1, 1, 1)))}
     assert known == {2: "again", 4: "4", 5: "5", 6: "6", 7: "7"}
+
+
+def test_a_column_that_came_later_is_added_to_a_history_that_lacks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a new column would cost every user the history they have."""
+    with Store(tmp_path) as store:
+        store.history.add(an_entry("old"))
+    added = [
+        ("history", Column("host", str, is_added=True, default="it's here")),
+        ("history", Column("worker", str, is_optional=True, is_added=True)),
+    ]
+    monkeypatch.setattr(schema, "_ADDED", added)
+    with Store(tmp_path) as store:
+        rows = store.database.read(lambda c: c.execute("SELECT job_id, host, worker FROM history").fetchall())
+        assert rows == [("old", "it's here", None)]
+        assert store.notices == []
+        assert store.history.list() == [an_entry("old")]
+
+
+@pytest.mark.parametrize(
+    ("column", "sql"),
+    [
+        (Column("sha1", str), "sha1 TEXT NOT NULL"),
+        (Column("status", UploadStatus), "status TEXT NOT NULL"),
+        (Column("resumed", bool, is_added=True, default=True), "resumed INTEGER NOT NULL DEFAULT 1"),
+        (Column("speed", float, is_added=True, default=0.5), "speed REAL NOT NULL DEFAULT 0.5"),
+        (Column("started_at", datetime), "started_at REAL NOT NULL"),
+        (Column("error_message", str, is_optional=True), "error_message TEXT"),
+    ],
+)
+def test_a_column_is_declared_once_and_sqlite_gets_its_type(column: Column, sql: str) -> None:
+    assert column_to_sql(column) == sql
+
+
+def test_history_shows_the_columns_of_the_contract() -> None:
+    """Notebooks name them; a renamed or moved one breaks their cells."""
+    assert [column.name for column in HISTORY_COLUMNS] == [
+        "job_id", "file_path", "file_name", "file_size", "sha1", "target_path", "status", "quick_upload",
+        "bytes_sent", "resumed", "retries", "started_at", "finished_at", "elapsed_seconds", "mean_speed_mbps",
+        "file_id", "pick_code", "error_message",
+    ]  # fmt: skip
+    assert list(an_entry("job").to_dict()) == [column.name for column in HISTORY_COLUMNS]

@@ -15,7 +15,7 @@ from ._base.text_table import Column, render_table, shorten
 from .errors import ConfigError, Pan115Error
 from .folders.plan import FolderPlan, PlannedFile, Skipped
 from .i18n import format_bytes, say, visible
-from .job import OnInterrupt, UploadJob
+from .job import STOP_PATIENCE, OnInterrupt, UploadJob
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
 from .progress.snapshot import UploadProgress
@@ -127,9 +127,8 @@ class UploadBatch(Shown):
         if not self.jobs:
             self._begun = time.monotonic()
             self.jobs = tuple(
-                UploadJob(
-                    self._queue,
-                    self._queue.submit(file.file_path, replace(self._options, target_path=file.target_path)),
+                UploadJob.keep(
+                    self._queue.submit(file.file_path, replace(self._options, target_path=file.target_path))
                 )
                 for file in self.plan.files
             )
@@ -167,8 +166,11 @@ class UploadBatch(Shown):
             if on_interrupt == "detach":
                 return say("batch.goes_on")
             self.stop()
-            concurrent.futures.wait([job.future for job in self.jobs], timeout=5)
-            return say("batch.stopped")
+            concurrent.futures.wait([job.future for job in self.jobs], timeout=STOP_PATIENCE)
+            stopped = [job for job in self.jobs if job.status is UploadStatus.CANCELLED]
+            kept = sum(job.progress.uploaded_parts > 0 for job in stopped)
+            ended = len(self.jobs) - len(stopped)
+            return say("batch.stopped", ended=ended, kept=kept, fresh=len(stopped) - kept)
 
         for job in self.jobs:
             left = None if end is None else max(0.0, end - time.monotonic())
@@ -181,7 +183,7 @@ class UploadBatch(Shown):
     async def _join(self) -> BatchReport:
         for job in self.jobs:
             try:
-                await event_loops.wait_async(job.future, interrupted=say("batch.goes_on"))
+                await event_loops.wait_async(job.future, interrupted=lambda: say("batch.goes_on"))
             except Pan115Error:
                 continue  # it is in the report
         return self.report()
@@ -285,7 +287,8 @@ def plan_files(file_paths: Iterable[str | os.PathLike[str]], target_path: str) -
     """
     if isinstance(file_paths, str | bytes | os.PathLike):
         raise ConfigError(say("batch.no_list", given=repr(file_paths)), hint=say("batch.no_list.hint"))
-    return FolderPlan(tuple(_planned(path, target_path) for path in file_paths), ())
+    # a file named twice is uploaded once
+    return FolderPlan(tuple(dict.fromkeys(_planned(path, target_path) for path in file_paths)), ())
 
 
 def _planned(path: str | os.PathLike[str], target_path: str) -> PlannedFile:

@@ -112,10 +112,13 @@ class Pan115Client(Shown):
         self._at_close: list[Callable[[], None]] = []
         self._served: tuple[dict[str, Any], Server] | None = None
 
+        self._account = credentials.account_key()
+        self._endpoints = Endpoints.from_environment(endpoint)
+
         def build_drive() -> Drive:
             return make_drive(
                 credentials,
-                endpoints=Endpoints.from_environment(endpoint),
+                endpoints=self._endpoints,
                 config=self.config,
                 server_public_key=_server_public_key,
             )
@@ -251,12 +254,15 @@ class Pan115Client(Shown):
         target_dir_id: str | int = "",
         priority: int = 0,
         skip_existing: bool = False,
+        wait: bool = False,
         progress: str | Watcher = "none",
         check: bool = True,
     ) -> UploadResult:
         """Upload one file and wait for it, from any event loop.
 
-        An interrupted upload of the same file to the same place goes on where it stopped.
+        An interrupted upload of the same file to the same place goes on where it stopped; one that runs already in
+        this process is joined.  Cancelling the task that awaits this (also ``asyncio.timeout``, a ``TaskGroup``, ■)
+        stops the upload and keeps its session, unless somebody else waits for it or holds its handle.
 
         Args:
             file_path: Local file.
@@ -264,6 +270,7 @@ class Pan115Client(Shown):
             target_dir_id: The folder's id (cid) instead of its path.
             priority: Higher starts earlier.
             skip_existing: Do nothing where the folder has this name and content already.
+            wait: Where another process is at this file and place, wait for it instead of failing.
             progress: ``auto``, ``panel``, ``tqdm``, ``none``, or a function of one snapshot.
             check: Raise what went wrong; with False it is in the result, ``success`` False.
 
@@ -277,12 +284,16 @@ class Pan115Client(Shown):
             >>> result = await client.upload_file("movie.mkv", "/影视/电影/2025")   # doctest: +SKIP
         """
         options = UploadOptions.of(
-            target_path, target_dir_id=target_dir_id, priority=priority, skip_existing=skip_existing
+            target_path,
+            target_dir_id=target_dir_id,
+            priority=priority,
+            skip_existing=skip_existing,
+            wait=wait,
         )
-        job = self._submit(file_path, options, progress)
+        job = UploadJob(self.queue.submit(file_path, options, watch=watcher(progress)))
         try:
             with self.show(progress, [job]):
-                return await job
+                return await job.result_or_cancel()
         except Pan115Error as error:
             if check:
                 raise
@@ -296,6 +307,7 @@ class Pan115Client(Shown):
         target_dir_id: str | int = "",
         priority: int = 0,
         skip_existing: bool = False,
+        wait: bool = False,
         progress: str | Watcher = "auto",
         check: bool = True,
     ) -> UploadResult:
@@ -311,12 +323,16 @@ class Pan115Client(Shown):
             >>> client.upload("movie.mkv", "/影视")        # doctest: +SKIP
         """
         options = UploadOptions.of(
-            target_path, target_dir_id=target_dir_id, priority=priority, skip_existing=skip_existing
+            target_path,
+            target_dir_id=target_dir_id,
+            priority=priority,
+            skip_existing=skip_existing,
+            wait=wait,
         )
-        job = self._submit(file_path, options, progress)
+        job = UploadJob(self.queue.submit(file_path, options, watch=watcher(progress)))
         try:
             with self.show(progress, [job]):
-                return job.wait(on_interrupt="stop")
+                return job.result_or_stop()
         except Pan115Error as error:
             if check:
                 raise
@@ -330,6 +346,7 @@ class Pan115Client(Shown):
         target_dir_id: str | int = "",
         priority: int = 0,
         skip_existing: bool = False,
+        wait: bool = False,
         progress: str | Watcher = "none",
     ) -> UploadJob:
         """Start one upload and return at once; as a cell's last line the job is a live panel.
@@ -341,9 +358,13 @@ class Pan115Client(Shown):
             >>> job = client.submit("movie.mkv", "/影视")    # doctest: +SKIP
         """
         options = UploadOptions.of(
-            target_path, target_dir_id=target_dir_id, priority=priority, skip_existing=skip_existing
+            target_path,
+            target_dir_id=target_dir_id,
+            priority=priority,
+            skip_existing=skip_existing,
+            wait=wait,
         )
-        job = self._submit(file_path, options, progress)
+        job = UploadJob.keep(self.queue.submit(file_path, options, watch=watcher(progress)))
         if isinstance(progress, str):
             begin(progress, self.queue, [job.job_id])
         return job
@@ -394,9 +415,6 @@ class Pan115Client(Shown):
         batch = UploadBatch(self.queue, plan_folder(folder, options.target_path), options)
         return batch if dry_run else batch.start()
 
-    def _submit(self, file_path: PathLike, options: UploadOptions, progress: str | Watcher) -> UploadJob:
-        return UploadJob(self.queue, self.queue.submit(file_path, options, watch=watcher(progress)))
-
     def result_of(self, job: UploadJob) -> UploadResult:
         """How an ended job ended, without raising: ``success`` is False for a failure.
 
@@ -427,7 +445,7 @@ class Pan115Client(Shown):
     def jobs(self) -> list[UploadJob]:
         """Every upload of this client, oldest first."""
         queue = self.queue
-        return [UploadJob(queue, job) for job in queue.jobs()]
+        return [UploadJob(job) for job in queue.jobs()]
 
     def pause_all(self) -> None:
         """Pause everything."""
@@ -508,7 +526,7 @@ class Pan115Client(Shown):
         if row is None:
             raise ConfigError(say("client.no_session", session=session), hint=say("client.no_session.hint"))
         queue = self.queue
-        return UploadJob(queue, queue.resume_session(row))
+        return UploadJob.keep(queue.resume_session(row))
 
     def resume_unfinished(self) -> list[UploadJob]:
         """Go on with every unfinished upload that nobody works on."""
@@ -653,7 +671,14 @@ class Pan115Client(Shown):
             if self._engine_ is None or self._pid != os.getpid():
                 if self._pid != os.getpid():  # a forked child: the parent's store is the parent's
                     self._pid, self._store_ = os.getpid(), None
-                self._engine_ = Engine(self._build_drive(), self.store, self.tracker, self.config)
+                self._engine_ = Engine(
+                    self._build_drive(),
+                    self.store,
+                    self.tracker,
+                    self.config,
+                    endpoints=self._endpoints,
+                    account=self._account,
+                )
                 event_loops.not_at_exit(self.close)
                 event_loops.at_exit(self.close)
                 started = self._engine_.loop.submit(self._engine_.start(), fresh_context=True)

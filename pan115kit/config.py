@@ -120,6 +120,8 @@ class UploadConfig:
         connect_timeout: Seconds to get a connection.
         read_timeout: Seconds without a byte from the server; long, because OSS answers a part late
             (protocol.md §4.7).
+        network_patience: Seconds that an outage of the network is waited out before files fail (default 24 h);
+            0 fails them at once.
         session_days: Sessions untouched for longer are cleaned at start (default 7).
         bandwidth_limit: Bytes per second over all uploads together, or None.
         api_rate: Calls per second to 115 (default 2), 0 for no limit; ``PAN115_API_RATE``.
@@ -144,6 +146,7 @@ class UploadConfig:
     retry_cap: float = 30.0
     connect_timeout: float = 15.0
     read_timeout: float = 300.0
+    network_patience: float = 86400.0
     session_days: float = 7.0
     bandwidth_limit: int | None = None
     api_rate: float = field(default=_DEFAULT_API_RATE)
@@ -163,7 +166,7 @@ class UploadConfig:
         for name in ("max_concurrent_uploads", "max_concurrent_parts", "api_burst"):
             if getattr(self, name) < 1:
                 raise ConfigError(say("config.at_least_one", name=name, value=getattr(self, name)))
-        for name in ("retries", "retry_base", "retry_cap", "session_days", "api_rate"):
+        for name in ("retries", "retry_base", "retry_cap", "network_patience", "session_days", "api_rate"):
             if getattr(self, name) < 0:
                 raise ConfigError(say("config.not_negative", name=name, value=getattr(self, name)))
         for name in ("connect_timeout", "read_timeout"):

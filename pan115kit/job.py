@@ -5,7 +5,9 @@ A handle is safe from any thread and any event loop; the engine side (:mod:`pan1
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
+import contextlib
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,8 +17,7 @@ from .i18n import format_bytes, say
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
 from .progress.snapshot import UploadProgress
-from .transfer.queue import UploadQueue
-from .transfer.queued_job import QueuedJob
+from .transfer.queued_job import JobWait, QueuedJob
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 OnInterrupt = Literal["detach", "stop"]
 
+#: Seconds that an interrupted wait gives an upload to stop, so that what is said then is true.
+STOP_PATIENCE = 5.0
 _UNSUCCESSFUL = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.PAUSED)
 
 
@@ -41,10 +44,16 @@ class UploadJob(Shown):
         >>> result = await job                              # doctest: +SKIP
     """
 
-    def __init__(self, queue: UploadQueue, job: QueuedJob) -> None:
-        self._queue = queue
+    def __init__(self, job: QueuedJob) -> None:
+        self._queue = job.queue
         self._job = job
         self._panel: Panel | None = None
+
+    @classmethod
+    def keep(cls, job: QueuedJob) -> UploadJob:
+        """A handle that somebody holds: a cancelled ``await client.upload_file(...)`` of the same file leaves it."""
+        job.kept = True
+        return cls(job)
 
     @property
     def future(self) -> concurrent.futures.Future[UploadResult]:
@@ -132,14 +141,65 @@ class UploadJob(Shown):
         def interrupted() -> str:
             if on_interrupt == "detach":
                 return say("job.goes_on")
-            self._queue.stop(self.job_id)
-            concurrent.futures.wait([self._job.future], timeout=5)
-            return say("job.stopped", name=self.progress.file_name)
+            self.stop()
+            concurrent.futures.wait([self._job.future], timeout=STOP_PATIENCE)
+            return self.stopped_message()
 
         return event_loops.wait(self._job.future, timeout=timeout, on_interrupt=interrupted)
 
     def __await__(self) -> Generator[Any, None, UploadResult]:
-        return event_loops.wait_async(self._job.future, interrupted=say("job.goes_on")).__await__()
+        return event_loops.wait_async(self._job.future, interrupted=lambda: say("job.goes_on")).__await__()
+
+    def result_or_stop(self) -> UploadResult:
+        """Block until it has ended; ■ or Ctrl-C stops it and keeps its session, unless somebody else wants it.
+
+        Raises:
+            Pan115Error: What ended it.
+            UploadInterrupted: ■ or Ctrl-C.
+        """
+        wait = JobWait(self._job)
+
+        def interrupted() -> str:
+            if not wait.leave():
+                return say("job.goes_on")
+            self.stop()
+            concurrent.futures.wait([self._job.future], timeout=STOP_PATIENCE)
+            return self.stopped_message()
+
+        try:
+            return event_loops.wait(self._job.future, on_interrupt=interrupted)
+        finally:
+            wait.leave()
+
+    async def result_or_cancel(self) -> UploadResult:
+        """Wait until it has ended; cancelling this stops it and keeps its session, unless somebody else wants it.
+
+        Raises:
+            Pan115Error: What ended it.
+            CancelledError: The awaiting task was cancelled; the upload has stopped by then.
+        """
+        wait, stopped = JobWait(self._job), False
+
+        def interrupted() -> str:
+            return self.stopped_message() if stopped else say("job.goes_on")
+
+        try:
+            return await event_loops.wait_async(self._job.future, interrupted=interrupted)
+        except asyncio.CancelledError:
+            if wait.leave():
+                stopped = True
+                self.stop()
+                with contextlib.suppress(TimeoutError, Pan115Error):
+                    await asyncio.wait_for(event_loops.wait_async(self._job.future), STOP_PATIENCE)
+            raise
+        finally:
+            wait.leave()
+
+    def stopped_message(self) -> str:
+        """What a stop has left, in one line: whether the same upload goes on there or begins from the start."""
+        shot = self.progress
+        key = "job.stopped" if shot.uploaded_parts else "job.stopped_at_start"
+        return say(key, name=shot.file_name)
 
     def pause(self) -> None:
         """Stop it where it is; nothing that arrived is lost."""

@@ -66,6 +66,14 @@ _FINAL = frozenset({UploadStatus.QUICK_SUCCESS, UploadStatus.SUCCESS, UploadStat
 _ICONS = {UploadStatus.QUICK_SUCCESS: "⚡", UploadStatus.SUCCESS: "✅", UploadStatus.FAILED: "❌"}
 
 
+class WaitingFor(StrEnum):
+    """What an upload waits for that is not its turn."""
+
+    NETWORK = "network"
+    PROCESS = "process"
+    CONTENT = "content"
+
+
 class Phase(StrEnum):
     """What the bytes of a sample count."""
 

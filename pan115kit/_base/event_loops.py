@@ -220,14 +220,15 @@ def wait(
         raise UploadInterrupted(on_interrupt()) from None
 
 
-async def wait_async(future: concurrent.futures.Future[T], *, interrupted: str = "") -> T:
+async def wait_async(future: concurrent.futures.Future[T], *, interrupted: Callable[[], str] | None = None) -> T:
     """Wait for ``future`` from any event loop, in ticks, so that a notebook's ■ is felt at once.
 
     Cancelling the waiter never cancels the work.
 
     Args:
         future: From :meth:`LoopThread.submit`.
-        interrupted: The one line a notebook shows instead of a traceback when the cell is interrupted.
+        interrupted: Gives the one line that a notebook shows instead of a traceback when the cell is interrupted;
+            called when it is shown.
     """
     loop = asyncio.get_running_loop()
     finished = asyncio.Event()
@@ -244,8 +245,8 @@ async def wait_async(future: concurrent.futures.Future[T], *, interrupted: str =
         except TimeoutError:
             continue
         except asyncio.CancelledError as error:
-            if interrupted:
+            if interrupted is not None:
                 # on the instance: a subclass would break asyncio.timeout() on Python 3.11
-                error._render_traceback_ = lambda: [interrupted]  # type: ignore[attr-defined]
+                error._render_traceback_ = lambda: [interrupted()]  # type: ignore[attr-defined]
             raise
     return future.result()

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 LOOK_INTERVAL = 0.1
 
 
+#: Seconds that an outage of the network is waited out: who started a command may look again within the hour.
+DEFAULT_PATIENCE = 3600
+
+
 def add_command(commands: Commands) -> None:
     """Add ``upload`` to the command line."""
     parser = commands.add_parser("upload", help=say("cli.upload"), description=say("cli.upload"))
@@ -46,6 +50,13 @@ def add_command(commands: Commands) -> None:
     )
     parser.add_argument("--files", type=whole_number, metavar="N", help=say("cli.upload.files"))
     parser.add_argument("--limit", type=whole_number, metavar="BYTES_PER_S", help=say("cli.upload.limit"))
+    parser.add_argument(
+        "--patience",
+        type=whole_number,
+        metavar="SECONDS",
+        default=DEFAULT_PATIENCE,
+        help=say("cli.upload.patience"),
+    )
     add_state_dir(parser)
     parser.set_defaults(run=run)
 
@@ -66,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
         "multipart_threshold": options.multipart_threshold,
         "max_concurrent_uploads": options.files,
         "bandwidth_limit": options.limit,
+        "network_patience": options.patience,
     }
     config = UploadConfig.from_environment(**{name: value for name, value in given.items() if value is not None})
     with _sigterm_as_ctrl_c(), open_client(options.state_dir, config) as client:

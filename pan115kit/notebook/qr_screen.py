@@ -69,7 +69,7 @@ async def scan(
     )
     future = faces.submit(_outcome(work))
     try:
-        credentials = await event_loops.wait_async(future, interrupted=say("login.stopped"))
+        credentials = await event_loops.wait_async(future, interrupted=lambda: say("login.stopped"))
         if kept is not None:
             kept.save(credentials)
     except asyncio.CancelledError:

@@ -59,6 +59,10 @@ class CredentialsProvider:
     def __repr__(self) -> str:
         return f"<CredentialsProvider with {self._token!r}>"
 
+    def endpoints(self) -> list[str]:
+        """Where OSS is, as far as 115 has said it yet."""
+        return [self._token.endpoint] if self._token is not None else []
+
     async def get(self) -> OssToken:
         """Keys that are good for a while yet.
 

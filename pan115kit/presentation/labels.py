@@ -41,7 +41,7 @@ def badge(row: Row) -> str:
         if row.process is not None:
             return both("其他进程", "Elsewhere")
         return both("可续传", "Resumable")
-    return f"{row.shot.status.label} {row.shot.status.icon}".rstrip()
+    return f"{row.shot.label} {row.shot.status.icon}".rstrip()
 
 
 def action_word(action: Action) -> str:

@@ -133,7 +133,8 @@ class Bars:
 
     def _dress(self, bar: Any, shot: UploadProgress) -> None:
         colour = _COLOURS.get(shot.status)
-        told = "" if shot.status in (UploadStatus.UPLOADING, UploadStatus.SUCCESS) else shot.status.label
+        plain = shot.status in (UploadStatus.UPLOADING, UploadStatus.SUCCESS) and shot.waiting_for is None
+        told = "" if plain else shot.label
         if shot.status is UploadStatus.FAILED and shot.error_message:
             told += f": {' '.join(shot.error_message.split())}"
         if self._coloured and bar.colour != colour:

@@ -193,6 +193,8 @@ def row_json(row: Row) -> dict[str, Any]:
         "hash_percentage": round(shot.hash_percentage, 2),
         "resumed_bytes": shot.resumed_bytes,
         "retries": shot.retries,
+        "waiting_for": None if shot.waiting_for is None else str(shot.waiting_for),
+        "waiting_seconds": round(shot.waiting_seconds),
         "created_at": iso_utc(shot.created_at),
         "process": row.process,
         "group": str(row.group),

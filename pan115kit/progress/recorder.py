@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..models import Phase, Sample, UploadStatus
+from ..models import Phase, Sample, UploadStatus, WaitingFor
 from .rate import RateMeter
 from .snapshot import UploadProgress
 
@@ -30,6 +30,8 @@ class _State:
     error_message: str | None = None
     file_id: str | None = None
     session_id: str = ""
+    waiting_for: WaitingFor | None = None
+    waiting_since: float = 0.0
     worked: float = 0.0  # seconds of work before the present stretch
     stretch: float | None = None  # when the present stretch of work began
     version: int = 0
@@ -112,6 +114,27 @@ class ProgressRecorder:
                 state.uploaded_parts = state.total_parts
             self._changed(final=status.is_final)
 
+    def set_waiting(self, reason: WaitingFor | None, since: float = 0.0) -> None:
+        """It waits for something else than its turn, or no longer.
+
+        Args:
+            reason: What for; None where it goes on.
+            since: Epoch seconds.
+        """
+        with self._lock:
+            state, now = self._state, self._clock()
+            if reason is state.waiting_for:
+                return
+            state.waiting_for, state.waiting_since = reason, since
+            if state.status.is_active:  # waiting is no work, and what came before it says nothing about the speed now
+                if reason is None:
+                    state.stretch = now
+                    self._meter.reset(now, state.hashed if state.status is UploadStatus.HASHING else state.uploaded)
+                elif state.stretch is not None:
+                    state.worked += now - state.stretch
+                    state.stretch = None
+            self._changed()
+
     def set_hashed(self, done: int) -> None:
         """``done`` bytes of the file are hashed."""
         with self._lock:
@@ -174,6 +197,8 @@ class ProgressRecorder:
                 eta_seconds=0.0 if state.status.is_success else eta,
                 elapsed_seconds=state.worked + (now - state.stretch if state.stretch is not None else 0.0),
                 retries=state.retries,
+                waiting_for=state.waiting_for,
+                waiting_seconds=max(0.0, self._wall_clock() - state.waiting_since) if state.waiting_for else 0.0,
                 error_message=state.error_message,
                 file_id=state.file_id,
                 is_quick_upload=state.status is UploadStatus.QUICK_SUCCESS,

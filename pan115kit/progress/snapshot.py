@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..models import Phase, UploadStatus
+from ..i18n import format_duration, say
+from ..models import Phase, UploadStatus, WaitingFor
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class UploadProgress:
         speed_mbps: MB/s (10^6 bytes) now: of hashing while hashing, else of uploading; 0.0 while nothing moves.
         eta_seconds: Seconds left, or None while that cannot be known (stalled, waiting, hashing).
         elapsed_seconds: Seconds of work, without pauses.
+        waiting_for: What it waits for that is not its turn, or None.
+        waiting_seconds: For how long already.
         version: Grows with every change of this upload.
 
     Example:
@@ -47,6 +50,8 @@ class UploadProgress:
     eta_seconds: float | None = None
     elapsed_seconds: float = 0.0
     retries: int = 0
+    waiting_for: WaitingFor | None = None
+    waiting_seconds: float = 0.0
     error_message: str | None = None
     file_id: str | None = None
     is_quick_upload: bool = False
@@ -69,6 +74,13 @@ class UploadProgress:
     def hash_percentage(self) -> float:
         """Percent hashed, 0-100."""
         return min(100.0, 100.0 * self.hashed_bytes / self.file_size) if self.file_size else 100.0
+
+    @property
+    def label(self) -> str:
+        """What it does, or what it waits for and how long already, in the user's language."""
+        if self.waiting_for is None:
+            return self.status.label
+        return say(f"waiting.{self.waiting_for}", time=format_duration(self.waiting_seconds))
 
     @property
     def phase(self) -> Phase:

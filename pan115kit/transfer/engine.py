@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from .._base import event_loops
-from ..config import UploadConfig
+from ..config import Endpoints, UploadConfig
 from ..drive.interface import Drive
 from ..oss.sts_keys import CredentialsProvider
 from ..oss.transport import make_http_client
@@ -15,6 +15,7 @@ from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..store.resume_manager import UploadResumeManager
 from .bandwidth import Bandwidth
+from .network_watch import Address, NetworkWatch, address_of
 from .queue import UploadQueue
 from .target_folders import TargetFolders
 from .upload_context import UploadContext
@@ -30,6 +31,8 @@ class Engine:
         store: The state directory.
         tracker: Where progress is published.
         config: What uploads may do.
+        endpoints: Where 115's hosts are; asked whether there is a network.
+        account: Tells one account of this process from another.
         loop: The loop thread it lives on.
         clock: Epoch seconds.
     """
@@ -41,6 +44,8 @@ class Engine:
         tracker: ProgressTracker,
         config: UploadConfig,
         *,
+        endpoints: Endpoints | None = None,
+        account: str = "",
         loop: event_loops.LoopThread | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -52,6 +57,11 @@ class Engine:
         self.http = make_http_client(config)
         self.bandwidth = Bandwidth(config.bandwidth_limit)
         credentials = CredentialsProvider(drive.oss_token, clock=clock)
+        hosts = endpoints or Endpoints.from_environment()
+
+        def addresses() -> list[Address]:
+            return [address_of(url) for url in (hosts.upload, hosts.web, hosts.pro, *credentials.endpoints())]
+
         self.context = UploadContext(
             drive=drive,
             http=self.http,
@@ -60,6 +70,8 @@ class Engine:
             config=config,
             bandwidth=self.bandwidth,
             folders=TargetFolders(drive),
+            network=NetworkWatch(addresses, clock=clock),
+            account=account,
         )
         self.queue = UploadQueue(self.context, tracker, loop=self.loop, clock=clock)
 

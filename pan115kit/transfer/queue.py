@@ -17,10 +17,11 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
 from .._base import event_loops
 from .._base.local_paths import local_path, size_or_zero
-from ..errors import AccountBlockedError, ConfigError, Pan115Error, UploadCancelled
+from ..errors import AccountBlockedError, ConfigError, NetworkError, Pan115Error, UploadCancelled
 from ..i18n import say
 from ..models import UploadResult, UploadSession, UploadStatus
 from ..progress.snapshot import UploadProgress
@@ -29,6 +30,7 @@ from ..store import Store, session_id_for
 from .job_state import TO_RETRY, JobEvent, JobState, next_state
 from .queued_job import QueuedJob
 from .records import UploadRecords
+from .running_jobs import JobKey, running_jobs
 from .upload import Upload, UploadRequest
 from .upload_context import UploadContext
 from .upload_options import DEFAULT_OPTIONS, UploadOptions
@@ -38,6 +40,8 @@ logger = logging.getLogger("pan115kit")
 
 #: Seconds between two points of the curve that history keeps.
 SAMPLE_INTERVAL = 1.0
+#: Seconds that what is cut off at close has to let go of its files and connections.
+CUT_OFF_GRACE = 1.0
 #: Ended jobs kept for retry; history has them all.
 KEPT_JOBS = 10_000
 
@@ -112,7 +116,8 @@ class UploadQueue:
             watch: Called with progress snapshots.
 
         Returns:
-            The job; its ``future`` ends with an :class:`UploadResult` or the error.
+            The job, or the one that is at this file and place already, also if another client of this process has
+            started it; its ``future`` ends with an :class:`UploadResult` or the error.
 
         Raises:
             ConfigError: The queue is closed, or ``file_path`` is no path.
@@ -121,19 +126,42 @@ class UploadQueue:
         self.check_open()
         path = local_path(file_path)
         request = UploadRequest(uuid.uuid4().hex, path, options)
+        with running_jobs.lock:
+            running = running_jobs.get(self._key(request))
+            if running is None or running.state.is_final or running.queue.context.account != self.context.account:
+                running, job = None, self._new_job(request)
+        if running is not None:
+            job = running
+            running.queue.join(running)
         if watch is not None:
-            self.tracker.watch(request.job_id, watch)
+            self.tracker.watch(job.job_id, watch)
+        return job
+
+    def _key(self, request: UploadRequest) -> JobKey:
+        return str(self.store.directory), request.session_id
+
+    def _new_job(self, request: UploadRequest) -> QueuedJob:
+        path = request.file_path
         recorder = self.tracker.open(
-            request.job_id, path, os.path.basename(path), size_or_zero(path), options.target_path
+            request.job_id, path, os.path.basename(path), size_or_zero(path), request.options.target_path
         )
         upload = Upload(request, self.context, recorder, self._clock)
-        job = QueuedJob(request, recorder, next(self._orders), upload, self._clock())
+        job = QueuedJob(self, request, recorder, next(self._orders), upload, self._clock())
         self._jobs[job.job_id] = job
+        running_jobs.add(self._key(request), job)
         self._submitted.append(job)
         if not self._waking:  # ten thousand files queued at once are looked at once
             self._waking = True
             self._post(self._take_submitted)
         return job
+
+    def join(self, job: QueuedJob) -> None:
+        """The same file to the same place was asked for again: a job that rests or is ending goes on."""
+        self._post_and_wait(self._join, job)
+
+    def _join(self, job: QueuedJob) -> None:
+        self._command(job.job_id, JobEvent.RESUME)
+        self._command(job.job_id, JobEvent.RETRY)
 
     def resume_session(self, session: UploadSession) -> QueuedJob:
         """Go on with an unfinished session of an earlier run."""
@@ -258,6 +286,8 @@ class UploadQueue:
         self._waiting.discard(job.job_id)
         if job.hashing is not None and after is not JobState.RUNNING:
             job.hashing.cancel()
+        if after.is_final:
+            running_jobs.discard(self._key(job.request), job)
         if after is JobState.WAITING:
             self._enter_waiting(job, again=before.is_final or before in TO_RETRY)
         elif after is JobState.PAUSED and before is JobState.WAITING:
@@ -275,6 +305,7 @@ class UploadQueue:
             # what the earlier run has sent was sent: one job, one account of it
             job.upload = Upload(job.request, self.context, job.recorder, self._clock, job.stats)
             job.hashed, job.started_at, job.error = False, 0.0, None
+            running_jobs.add(self._key(job.request), job)
         self._ended.pop(job.job_id, None)
         job.recorder.set_status(UploadStatus.PENDING)
         self._waiting.add(job.job_id, job.request.options.priority, job.order)
@@ -373,11 +404,19 @@ class UploadQueue:
         outcome: UploadResult | BaseException = UploadCancelled(say("upload.stopped"))
         event = JobEvent.HALT
         if job.state is JobState.RUNNING:
-            job.run = asyncio.get_running_loop().create_task(job.upload.run(), name=f"run {job.job_id}")
+            job.run = asyncio.get_running_loop().create_task(self._run(job), name=f"run {job.job_id}")
             await asyncio.wait([job.run])
             event, outcome = self._outcome(job, job.run)
         self._apply(job, event)
         await self._finish(job, outcome)
+
+    async def _run(self, job: QueuedJob) -> UploadResult:
+        while True:
+            try:
+                return await job.upload.run()
+            except NetworkError as error:
+                if not await self.context.outage_is_over(error, job.recorder):
+                    raise
 
     def _outcome(
         self, job: QueuedJob, run: asyncio.Task[UploadResult]
@@ -477,6 +516,12 @@ class UploadQueue:
             job_id = next(iter(self._ended))
             del self._ended[job_id], self._jobs[job_id]
 
+    def _tasks(self) -> set[asyncio.Task[Any]]:
+        """Everything that is at work."""
+        jobs = [*self._busy.values(), *([self._hashing] if self._hashing else [])]
+        tasks = [task for job in jobs for task in (job.task, job.run, job.hashing)]
+        return {task for task in (*tasks, *self._chores, self._sampler) if task is not None and not task.done()}
+
     async def close(self, grace: float = 5.0) -> None:
         """Stop everything, keep every session; on the engine's loop.
 
@@ -488,13 +533,15 @@ class UploadQueue:
             self._apply(job, JobEvent.STOP)
         if self._sampler is not None:
             self._sampler.cancel()
-        jobs = [*self._busy.values(), *([self._hashing] if self._hashing else [])]
-        tasks = [task for job in jobs for task in (job.task, job.run, job.hashing) if task is not None]
-        pending = [*tasks, *self._chores, *([self._sampler] if self._sampler else [])]
-        if pending:
-            _, late = await asyncio.wait(pending, timeout=grace)
-            for task in late:
-                task.cancel()
+        end = asyncio.get_running_loop().time() + grace
+        while pending := self._tasks():  # again and again: one that ends may begin a chore
+            left = end - asyncio.get_running_loop().time()
+            if left <= 0:
+                for task in pending:
+                    task.cancel()
+                await asyncio.wait(pending, timeout=CUT_OFF_GRACE)
+                break
+            await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         for job in self.jobs():
             if not job.answered:  # its end could not be written down in time; nobody waits for ever
                 job.answer(UploadCancelled(say("upload.stopped_kept")))

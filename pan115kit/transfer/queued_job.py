@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..models import UploadResult, UploadStatus
 from ..progress.recorder import ProgressRecorder
@@ -13,24 +14,52 @@ from .job_state import JobState
 from .transfer_stats import TransferStats
 from .upload import Upload, UploadRequest
 
-#: Guards the futures of all jobs; held for a few instructions only.
-_futures_lock = threading.Lock()
+if TYPE_CHECKING:
+    from .queue import UploadQueue
+
+#: Guards who waits for all jobs, and their futures; held for a few instructions only.
+_waits_lock = threading.Lock()
 
 
-@dataclass(slots=True, eq=False)
+class JobWait:
+    """A call that waits for a job, and stops it when it is cancelled, if nobody else wants it."""
+
+    __slots__ = ("_job", "_left")
+
+    def __init__(self, job: QueuedJob) -> None:
+        self._job = job
+        self._left = False
+        with _waits_lock:
+            job.waiters += 1
+
+    def leave(self) -> bool:
+        """The call waits no longer; whether nobody else wants the job.  A second time changes nothing."""
+        with _waits_lock:
+            if self._left:
+                return False
+            self._left = True
+            self._job.waiters -= 1
+            return self._job.waiters == 0 and not self._job.kept
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class QueuedJob:
     """One upload of the queue.
 
     Attributes:
+        queue: Whose it is.
         state: Where it stands; changed by the queue alone, as job_state.py says.
         task: What works on it, from its start until its end is written down.
         run: The upload itself, which a stop cancels.
         hashing: Its file is being hashed before its turn.
         hashed: Whether that has been tried.
         held_by: Which of 115's blocks holds it.
+        waiters: How many calls wait for it that would stop it when they are cancelled.
+        kept: Whether somebody holds its handle: then no cancelled wait stops it.
         error: What ended or holds it.
     """
 
+    queue: UploadQueue
     request: UploadRequest
     recorder: ProgressRecorder
     order: int
@@ -44,6 +73,8 @@ class QueuedJob:
     held_by: int = 0
     started_at: float = 0.0
     error: BaseException | None = None
+    waiters: int = 0
+    kept: bool = False
     _outcome: UploadResult | BaseException | None = None
     _future: concurrent.futures.Future[UploadResult] | None = None
 
@@ -75,7 +106,7 @@ class QueuedJob:
 
         Made when somebody asks for it: a future takes more memory than all else of a waiting job.
         """
-        with _futures_lock:
+        with _waits_lock:
             if self._future is None:
                 self._future = concurrent.futures.Future()
                 # only the queue ends it: who stops waiting for it must not cancel it for the others
@@ -91,7 +122,7 @@ class QueuedJob:
 
     def answer(self, outcome: UploadResult | BaseException) -> None:
         """Answer whoever waits, and whoever will; a second answer changes nothing."""
-        with _futures_lock:
+        with _waits_lock:
             if self._outcome is not None:
                 return
             self._outcome, future = outcome, self._future
@@ -100,7 +131,7 @@ class QueuedJob:
 
     def await_again(self) -> None:
         """It runs again: from now on, who waits for it waits for its next end."""
-        with _futures_lock:
+        with _waits_lock:
             if self._outcome is not None:
                 self._outcome = self._future = None
 

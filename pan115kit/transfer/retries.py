@@ -19,11 +19,14 @@ class Retries:
         limit: Tries after the first one.
         wait: Waits before try ``attempt``, counted from 1.
         count: Called before each further try, for history and progress.
+        outage_is_over: Waits out an outage of the network; whether there was one that is over, so that the try
+            does not count.
     """
 
     limit: int
     wait: Callable[[int], Awaitable[None]]
     count: Callable[[], None] = lambda: None
+    outage_is_over: Callable[[Pan115Error], Awaitable[bool]] | None = None
     attempt: int = 0
 
     async def next(self, error: Pan115Error) -> None:
@@ -35,6 +38,10 @@ class Retries:
         Raises:
             Pan115Error: ``error``, where no try is left.
         """
+        if self.outage_is_over is not None and await self.outage_is_over(error):
+            self.attempt = 0
+            self.count()
+            return
         self.attempt += 1
         if self.attempt > self.limit:
             raise error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -27,9 +28,9 @@ from ..errors import (
     VerificationError,
 )
 from ..i18n import say
-from ..models import UploadResult, UploadSession, UploadStatus, UploadTicket
+from ..models import UploadResult, UploadSession, UploadStatus, UploadTicket, WaitingFor
 from ..progress.recorder import ProgressRecorder
-from ..store import PendingAbort, session_id_for
+from ..store import LeaseOwner, PendingAbort, session_id_for
 from .decisions import WRONG_PLACE
 from .hands import Hands, LocalHands
 from .multipart import Multipart, Restart
@@ -41,6 +42,10 @@ from .verify import VerifiedFile, Verifier
 
 logger = logging.getLogger("pan115kit")
 
+#: Seconds between two looks whether another process is still at the session.
+OWNER_INTERVAL = 1.0
+#: Seconds within which the drive's list may lack a file that an earlier run has brought there (protocol.md §5).
+LIST_LAG = 60.0
 #: How often an upload may begin again in one run before its error is final.
 MAX_RESTARTS = 2
 
@@ -77,6 +82,7 @@ class Upload:
     _folder_id: str = ""
     _name: str = ""
     _left_at: UploadStatus | None = None  # where an earlier run's row stood
+    _left_since: float = 0.0  # seconds since it was written
 
     # -- the story ---------------------------------------------------------------------------------------------
 
@@ -131,19 +137,30 @@ class Upload:
     async def _take_session(self, hands: Hands) -> None:
         self._name = shorten_file_name(hands.name)
         self.recorder.describe(file_name=hands.name, file_size=hands.size, session_id=self.request.session_id)
-        leases = self.context.store.leases
-        if not await self.context.store.call(leases.acquire, self.request.session_id, self.request.job_id):
-            owner = await self.context.store.call(leases.owner, self.request.session_id)
-            here = owner is not None and owner.pid == os.getpid()
-            key = "upload.busy_here" if here else "upload.busy_elsewhere"
-            message = say(key, name=hands.name, target=self.request.options.target_path)
-            raise SessionBusyError(message, hint=say("upload.busy.hint"))
+        leases, call = self.context.store.leases, self.context.store.call
+        while not await call(leases.acquire, self.request.session_id, self.request.job_id):
+            owner = await call(leases.owner, self.request.session_id)
+            if owner is None:
+                continue  # it has ended since
+            if not self.request.options.wait:
+                raise self._busy(hands.name, owner)
+            self.recorder.set_waiting(WaitingFor.PROCESS, owner.since)
+            await self.context.sleep(OWNER_INTERVAL)
+        self.recorder.set_waiting(None)
+
+    def _busy(self, name: str, owner: LeaseOwner) -> SessionBusyError:
+        target = self.request.options.target_path
+        if owner.pid == os.getpid() and owner.host == socket.gethostname():
+            return SessionBusyError(say("upload.busy_here", name=name, target=target), hint=say("upload.busy.hint"))
+        message = say("upload.busy_elsewhere", name=name, target=target, pid=owner.pid, host=owner.host)
+        return SessionBusyError(message, hint=say("upload.busy_elsewhere.hint"))
 
     async def _begin_session(self, hands: Hands) -> UploadSession:
         sessions, options = self.context.store.sessions, self.request.options
         found = await self.context.store.call(sessions.get, self.request.session_id)
         now = self.clock()
         self._left_at = found.status if found else None
+        self._left_since = now - found.updated_at if found else 0.0
         if found is None:
             found = UploadSession(
                 self.request.session_id, self.request.file_path, hands.name, hands.size, created_at=now
@@ -221,18 +238,34 @@ class Upload:
         ticket, upload_id = await self._earlier_ticket(session)
         asked = self._left_at in (UploadStatus.CHECKING, UploadStatus.UPLOADING)
         if ticket is None and (session.ticket is not None or asked):
-            if found := await verifier.find(session.ticket):
+            may_lag = session.ticket is not None and self._left_since < LIST_LAG
+            if found := await verifier.find(session.ticket, patient=may_lag):
                 # the earlier run had arrived; only its last line was not written
                 return self._result(UploadStatus.SUCCESS, found)
             await self.drop_multipart(session)
+        if self.context.contents.taken(self.sha1, hands.size):
+            self.recorder.set_waiting(WaitingFor.CONTENT, self.clock())
+        async with self.context.contents.turn(self.sha1, hands.size):
+            self.recorder.set_waiting(None)
+            return await self._check_and_send(hands, verifier, session, ticket, upload_id)
+
+    async def _check_and_send(
+        self,
+        hands: Hands,
+        verifier: Verifier,
+        session: UploadSession,
+        ticket: UploadTicket | None,
+        upload_id: str,
+    ) -> UploadResult:
+        """Ask 115 and send, again from the start where an upload_id turns out to be of no use."""
         restarts, refused = 0, None
         while True:
             if ticket is None:
                 self.recorder.set_status(UploadStatus.CHECKING)
                 answer = await self._init(hands)
                 if isinstance(answer, Instant):
-                    found = VerifiedFile(answer.file_id, answer.pick_code)
-                    return self._result(UploadStatus.QUICK_SUCCESS, found)
+                    there = VerifiedFile(answer.file_id, answer.pick_code)
+                    return self._result(UploadStatus.QUICK_SUCCESS, there)
                 if refused is not None:
                     raise refused  # the same bytes would end the same way
                 ticket, verifier = answer.ticket, self._verifier(hands)  # the folder may have another id by now

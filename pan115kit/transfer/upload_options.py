@@ -19,12 +19,14 @@ class UploadOptions:
         target_dir_id: Its id (cid) where the user named it by id; wins over ``target_path``.
         priority: Higher starts earlier.
         skip_existing: Count as done where the folder has a file of this name and content already.
+        wait: Where another process is at this file and place, wait for it instead of failing.
     """
 
     target_path: str = "/"
     target_dir_id: str = ""
     priority: float = 0
     skip_existing: bool = False
+    wait: bool = False
 
     @classmethod
     def of(
@@ -34,6 +36,7 @@ class UploadOptions:
         target_dir_id: str | int = "",
         priority: float = 0,
         skip_existing: bool = False,
+        wait: bool = False,
     ) -> Self:
         """Options as a user gives them.
 
@@ -45,7 +48,9 @@ class UploadOptions:
         if not isinstance(priority, int | float) or priority != priority:
             message = say("upload.priority", priority=repr(priority))
             raise ConfigError(message, hint=say("upload.priority.hint"))
-        return cls(check_folder_path(target_path), check_folder_id(target_dir_id), priority, bool(skip_existing))
+        return cls(
+            check_folder_path(target_path), check_folder_id(target_dir_id), priority, bool(skip_existing), bool(wait)
+        )
 
 
 DEFAULT_OPTIONS = UploadOptions()

@@ -31,6 +31,7 @@ def ours(port: int, path: Path) -> Callable[[], None]:
     from pan115kit.progress.tracker import ProgressTracker
     from pan115kit.store import Store
     from pan115kit.transfer.engine import Engine
+    from pan115kit.transfer.upload_options import UploadOptions
 
     ticket = UploadTicket("bucket", "key", '{"callbackUrl":"http://127.0.0.1/"}', "{}", "p")
 
@@ -72,7 +73,7 @@ def ours(port: int, path: Path) -> Callable[[], None]:
     )
 
     def send() -> None:
-        result = UploadJob(engine.queue, engine.queue.submit(path, "/x")).wait()
+        result = UploadJob(engine.queue.submit(path, UploadOptions.of("/x"))).wait()
         assert result.success
         assert result.bytes_sent == path.stat().st_size
 

@@ -6,12 +6,15 @@ import asyncio
 import concurrent.futures
 import signal
 import subprocess
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
 
 import pytest
 from script_support import finish, run, start
 from upload_support import PART, PATIENCE, Stage, until
 
-from pan115kit import UploadStatus
+from pan115kit import Pan115Client, UploadJob, UploadStatus
 
 
 def test_plain_script(stage: Stage) -> None:
@@ -62,23 +65,120 @@ def test_several_threads_share_a_client(stage: Stage) -> None:
     assert len(stage.box.files()) == 8
 
 
-def test_cancelled_awaiter_leaves_the_upload(stage: Stage) -> None:
-    """A task group that is torn down only stops waiting."""
+async def _cancelled(client: Pan115Client, path: Path, stage: Stage) -> None:
+    task = asyncio.create_task(client.upload_file(path, "/x"))
+    await asyncio.to_thread(stage.wait_held, "upload_part", 3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    (line,) = caught.value._render_traceback_()  # what a notebook shows
+    assert line == "Stopped; what 115 has of film.mkv is kept: upload it again to go on from there."
+
+
+async def _timed_out(client: Pan115Client, path: Path, stage: Stage) -> None:
+    limit = asyncio.timeout(None)
+
+    async def end_it() -> None:
+        await asyncio.to_thread(stage.wait_held, "upload_part", 3)
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    async def upload() -> None:
+        async with limit:
+            await client.upload_file(path, "/x")
+
+    ender = asyncio.create_task(end_it())
+    with pytest.raises(TimeoutError):
+        await upload()
+    await ender
+
+
+async def _task_group(client: Pan115Client, path: Path, stage: Stage) -> None:
+    async def fail() -> None:
+        await asyncio.to_thread(stage.wait_held, "upload_part", 3)
+        raise ValueError("something else went wrong")
+
+    async def all_of_it() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(client.upload_file(path, "/x"))
+            group.create_task(client.upload_file(path, "/x"))  # two that wait are both gone
+            group.create_task(fail())
+
+    with pytest.raises(ExceptionGroup):
+        await all_of_it()
+
+
+@pytest.mark.parametrize("how", [_cancelled, _timed_out, _task_group])
+def test_cancelling_the_await_stops_the_upload(stage: Stage, how: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    """As people expect of asyncio: no bytes go out after the timeout, and the next call goes on from there."""
     client, path = stage.client(), stage.file()
     stage.hold("upload_part", after=2)
+    asyncio.run(how(client, path, stage))
+    (job,) = client.jobs()
+    assert job.status is UploadStatus.CANCELLED
+    stage.wait_ended()
+    stage.go_on()
+    result = asyncio.run(client.upload_file(path, "/x"))
+    assert (result.success, result.resumed) == (True, True)
+    assert result.bytes_sent <= path.stat().st_size - 2 * PART
+
+
+def test_what_somebody_else_wants_is_not_stopped(stage: Stage) -> None:
+    """A joined upload goes on when one of two gives up, or when its handle is in another cell."""
+    client, path = stage.client(), stage.file()
+    stage.hold("upload_part", after=2)
+    job = client.submit(path, "/x")
 
     async def main() -> None:
         task = asyncio.create_task(client.upload_file(path, "/x"))
         await asyncio.to_thread(stage.wait_held, "upload_part", 3)
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(asyncio.CancelledError) as caught:
             await task
+        assert caught.value._render_traceback_()[0].startswith("Stopped waiting; the upload goes on")
 
     asyncio.run(main())
-    (job,) = client.jobs()
     assert job.status is UploadStatus.UPLOADING
     stage.go_on()
     assert job.wait(PATIENCE).success
+
+
+def test_awaiting_a_handle_only_waits(stage: Stage) -> None:
+    """``await job`` under a timeout: the job is the user's, and goes on."""
+    client, path = stage.client(), stage.file()
+    stage.hold("upload_part", after=2)
+    job = client.submit(path, "/x")
+
+    async def main() -> None:
+        await asyncio.to_thread(stage.wait_held, "upload_part", 3)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_awaited(job), 0.05)
+
+    asyncio.run(main())
+    assert job.status is UploadStatus.UPLOADING
+    stage.go_on()
+    assert job.wait(PATIENCE).success
+
+
+async def _awaited(job: UploadJob) -> object:
+    return await job
+
+
+def test_a_small_file_that_was_stopped_says_that_it_begins_again(stage: Stage) -> None:
+    """Nothing of a single PUT is kept: a line that promises otherwise is a lie."""
+    client, path = stage.client(), stage.file("small.bin", PART)
+    stage.hold("put_object")
+
+    async def main() -> None:
+        task = asyncio.create_task(client.upload_file(path, "/x"))
+        await asyncio.to_thread(stage.wait_held, "put_object")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        line = "Stopped; nothing of small.bin is kept: upload it again to begin from the start."
+        assert caught.value._render_traceback_() == [line]
+
+    asyncio.run(main())
+    stage.go_on()
 
 
 NESTED = """
@@ -178,7 +278,7 @@ def test_ctrl_c_in_a_blocking_upload(stage: Stage) -> None:
     process.send_signal(signal.SIGINT)
     code, out, err = finish(process)
     assert (code, err) == (0, "")
-    assert out == "Stopped; the session of film.mkv is kept: upload it again to go on from there.\n"
+    assert out == "Stopped; what 115 has of film.mkv is kept: upload it again to go on from there.\n"
     _goes_on(stage)
 
 

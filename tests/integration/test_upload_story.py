@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -228,22 +227,6 @@ def test_no_that_115_does_not_explain_is_asked_about_once(stage: Stage) -> None:
     assert stage.box.count("initupload") == 2
     assert set(stage.parts().values()) == {1}
     assert client.history()["status"].tolist() == ["failed"]
-
-
-def test_two_submits_of_one_file_to_one_place_do_not_work_on_one_session(stage: Stage) -> None:
-    """The second says that the first is at it; the first is not disturbed."""
-    client = stage.client()
-    path = stage.file()
-    stage.hold("upload_part", after=2)
-    first = client.submit(path, "/x")
-    stage.wait_held("upload_part", 3)
-    second = client.upload_file(path, "/x", check=False)
-    result = asyncio.run(second)
-    assert not result.success
-    assert "another upload of this process" in str(result.error_message)
-    stage.go_on()
-    assert first.wait().success
-    stage.assert_arrived(path, "/x/film.mkv")
 
 
 def test_check_false_gives_the_failure_as_a_result(stage: Stage, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def settings(**changes: Any) -> UploadConfig:
         "retries": 3,
         "retry_base": 0.01,
         "retry_cap": 0.05,
+        "network_patience": 0.0,
         "api_rate": 0.0,
         "connect_timeout": PATIENCE,
         "read_timeout": PATIENCE,
@@ -81,8 +82,14 @@ class Stage:
             client.close()
         self.box.stop()
 
-    def client(self, route: str = "cookie", *, state_dir: Path | None = None, **config: Any) -> Pan115Client:
-        """A client of the sandbox whose looks at the drive and back-offs take no time."""
+    def client(
+        self, route: str = "cookie", *, state_dir: Path | None = None, endpoint: str | None = None, **config: Any
+    ) -> Pan115Client:
+        """A client of the sandbox whose looks at the drive and back-offs take no time.
+
+        Args:
+            endpoint: Where the sandbox is reached, if not directly.
+        """
         login: dict[str, Any] = (
             {"user_key": self.box.cookie}
             if route == "cookie"
@@ -92,7 +99,7 @@ class Stage:
             login["on_tokens"] = config.pop("on_tokens")
         client = Pan115Client(
             **login,
-            endpoint=self.box.endpoint,
+            endpoint=endpoint or self.box.endpoint,
             state_dir=state_dir or self.state_dir,
             config=settings(**config),
             _server_public_key=bytes.fromhex(self.box.ecdh_public_key),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -92,6 +93,11 @@ class Credentials:
         if not (self.cookie or tokens):
             raise CredentialsError(say("drive.credentials.none"), hint=say("drive.credentials.none.hint"))
         return Route.COOKIE if self.cookie else Route.OPEN
+
+    def account_key(self) -> str:
+        """Tells one account from another within this process; no secret: who sees it learns the user id at most."""
+        user_id = re.match(r"\s*(?:.*;\s*)?UID=(\d+)", self.cookie)
+        return f"cookie {user_id[1]}" if user_id else f"login {self.login}"
 
     @classmethod
     def from_variables(cls, environment: Mapping[str, str] = os.environ) -> Self | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Iterator
 
 import httpx
 import oss2
@@ -29,25 +28,6 @@ from pan115kit.drive.cipher import FIXED_IV, FIXED_KEY, FIXED_PUBLIC_KEY, Channe
 from pan115kit.sandbox import Sandbox
 from pan115kit.sandbox.drive.entry_names import encode_pick_code, short_name
 from pan115kit.sandbox.drive.uploads import php_json
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def peer(sandbox: Sandbox) -> Iterator[OpenPeer]:
-    with OpenPeer(sandbox) as found:
-        yield found
-
-
-@pytest.fixture
-def cookie(sandbox: Sandbox) -> Iterator[CookiePeer]:
-    with CookiePeer(sandbox) as found:
-        yield found
-
 
 # -- cookie route
 

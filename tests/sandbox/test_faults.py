@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +38,6 @@ from pan115kit.sandbox import ROUTES, FaultKind, Sandbox
 from pan115kit.sandbox.call import Pacer
 
 KEY = "fedcba9876543210fedcba9876543210fedcba98"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def peer(sandbox: Sandbox) -> Iterator[OpenPeer]:
-    with OpenPeer(sandbox) as found:
-        yield found
 
 
 @pytest.fixture

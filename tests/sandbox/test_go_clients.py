@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlencode
@@ -14,25 +13,6 @@ import pytest
 from sandbox_support import CookiePeer, OpenPeer, callback_headers, sha1
 
 from pan115kit.drive.cipher import FIXED_IV, FIXED_KEY, FIXED_PUBLIC_KEY, Channel, encode_k_ec
-from pan115kit.sandbox import Sandbox
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def cookie(sandbox: Sandbox) -> Iterator[CookiePeer]:
-    with CookiePeer(sandbox) as found:
-        yield found
-
-
-@pytest.fixture
-def peer(sandbox: Sandbox) -> Iterator[OpenPeer]:
-    with OpenPeer(sandbox) as found:
-        yield found
 
 
 def test_k_ec_may_come_unescaped(cookie: CookiePeer) -> None:

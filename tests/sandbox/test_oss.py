@@ -26,21 +26,7 @@ from sandbox_support import (
     signed_headers,
 )
 
-from pan115kit.sandbox import Sandbox
-
 KEY = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def peer(sandbox: Sandbox) -> Iterator[OpenPeer]:
-    with OpenPeer(sandbox) as found:
-        yield found
 
 
 def refused(error: oss2.exceptions.ServerError) -> tuple[int, str]:

@@ -234,3 +234,21 @@ def ctrl_c_is_heard() -> None:
     """A shell's background job ignores SIGINT, and so do its children: the tests of Ctrl-C would wait for ever."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def peer(sandbox: Sandbox) -> Iterator[OpenPeer]:
+    with OpenPeer(sandbox) as found:
+        yield found
+
+
+@pytest.fixture
+def cookie(sandbox: Sandbox) -> Iterator[CookiePeer]:
+    with CookiePeer(sandbox) as found:
+        yield found

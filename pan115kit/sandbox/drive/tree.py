@@ -270,7 +270,7 @@ class Tree:
         sql = f"{head} SELECT * FROM {source} WHERE {where} ORDER BY {first}{column} {direction}, file_id {direction}"
         if natural and column == "name":
             found = [_entry(r) for r in self._database.rows(sql, *values)]
-            found.sort(key=lambda e: _natural(e.name), reverse=not order.ascending)
+            found.sort(key=lambda e: natural_key(e.name), reverse=not order.ascending)
             if not order.mixed:
                 found.sort(key=lambda e: not e.is_dir)
             return found[offset:] if limit < 0 else found[offset : offset + limit]
@@ -509,7 +509,7 @@ class Tree:
                 self.change(entry, **columns)
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
+def natural_key(name: str) -> list[tuple[int, int, str]]:
     """A key that sorts numbers in names by their value."""
     key: list[tuple[int, int, str]] = []
     text, digits = "", ""

@@ -36,11 +36,11 @@ def test_the_parts_cover_the_file_and_oss_takes_them(size: int, wanted: int, don
 
 
 def test_a_115_gib_file_fits_although_10_mib_parts_would_not_do() -> None:
-    """The largest file a VIP may upload (protocol §4.5)."""
+    """The largest file a VIP may upload (protocol.md §4.5)."""
     assert part_size_for(123_480_309_760, 10 * MIB) == 12 * MIB
 
 
-def test_what_cannot_fit_is_told_before_anything_is_sent() -> None:
+def test_what_cannot_fit_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(errors.FileTooLargeError):
         part_size_for(MAX_PARTS * MAX_PART_SIZE + 1, MIB)
     with pytest.raises(errors.FileTooLargeError):
@@ -82,16 +82,24 @@ def test_the_listing_may_come_in_any_order() -> None:
         ([Part(1, MIB, "A"), Part(3, MIB, "C")], 4 * MIB),
         ([Part(2, MIB, "A")], 4 * MIB),
         (listed(MIB, MIB), MIB),
+        (listed(MIB, 6), MIB + 5),
         (listed(MIN_PART_SIZE - 1), MIB),
         (listed(5, MIB), MIB + 5),
     ],
-    ids=["gap", "first missing", "more than the file", "too small to go on", "small part in the middle"],
+    ids=[
+        "gap",
+        "first missing",
+        "more than the file",
+        "one byte too many",
+        "too small to go on",
+        "small part in the middle",
+    ],
 )
 def test_parts_that_cannot_become_this_file_are_not_continued(parts: list[Part], size: int) -> None:
     assert plan_resume(size, parts).start is Start.ABORT_AND_RESTART
 
 
-def test_a_dead_upload_id_begins_anew() -> None:
+def test_a_dead_upload_id_begins_again() -> None:
     assert plan_resume(5, None).start is Start.FRESH
 
 

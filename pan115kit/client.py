@@ -91,6 +91,7 @@ class Pan115Client(Shown):
         config: UploadConfig | None = None,
         _credentials: Credentials | None = None,
         _server_public_key: bytes | None = None,
+        _download_modulus: int | None = None,
     ) -> None:
         if _credentials is not None:
             credentials = _credentials
@@ -121,6 +122,7 @@ class Pan115Client(Shown):
                 endpoints=self._endpoints,
                 config=self.config,
                 server_public_key=_server_public_key,
+                download_modulus=_download_modulus,
             )
 
         self._build_drive = build_drive
@@ -165,6 +167,7 @@ class Pan115Client(Shown):
                 state_dir=state_dir or temporary,
                 config=config.with_(api_rate=0.0) if config.limits_api_by_default else config,
                 _server_public_key=bytes.fromhex(box.ecdh_public_key),
+                _download_modulus=box.rsa_modulus,
             )
         except Pan115Error:
             box.stop()

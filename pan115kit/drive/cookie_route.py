@@ -41,7 +41,7 @@ from .download import make_link
 from .download_cipher import DownloadCipher
 from .error_codes import error_for, read_object, reply_code, reply_message
 from .http_client import ApiClient
-from .interface import PAGE, TARGET_PREFIX, Drive, check_size
+from .interface import TARGET_PREFIX, Drive, check_size
 from .responses import id_text, link_address, one_object, read_space, read_ticket, read_token, whole_number
 from .rows import BY_TIME, Page, cookie_row, read_page, read_search_page
 from .secret import RedactedDict
@@ -235,7 +235,7 @@ class CookieDrive(Drive):
             raise DriveProtocolError(say("drive.folder_without_id"), hint=say("drive.try_again"))
         return folder_id
 
-    async def _page(self, folder_id: str, offset: int, *, limit: int = PAGE, below: bool = False) -> Page:
+    async def _page(self, folder_id: str, offset: int, limit: int, *, below: bool = False) -> Page:
         params: dict[str, str | int] = {
             "aid": 1,
             "cid": folder_id,

@@ -251,7 +251,7 @@ class Drive(abc.ABC):
         Raises:
             TargetError: There is no such folder.
         """
-        return (await self._list(folder_id, 0, limit=1)).total
+        return (await self._list(folder_id, 0, 1)).total
 
     async def count_below(self, folder_id: str) -> SubtreeCounts:
         """What is below a folder at any depth; 115 needs seconds to minutes for a large one.
@@ -412,7 +412,7 @@ class Drive(abc.ABC):
 
     async def _already_there(self, claim: FileClaim) -> Instant | None:
         """The file, if it is among the newest of its folder already."""
-        page = await self._page(claim.target_dir_id, 0)
+        page = await self._page(claim.target_dir_id, 0, PAGE)
         if page.newest_first or page.rows >= page.total:
             entries = page.entries
         else:  # the folder keeps an order of its own: it may be anywhere
@@ -447,8 +447,8 @@ class Drive(abc.ABC):
                 return entry.file_id
         return None
 
-    async def _list(self, folder_id: str, offset: int, *, limit: int = PAGE, below: bool = False) -> Page:
-        return await self._api.retrying(lambda: self._page(folder_id, offset, limit=limit, below=below))
+    async def _list(self, folder_id: str, offset: int, limit: int = 0, *, below: bool = False) -> Page:
+        return await self._api.retrying(lambda: self._page(folder_id, offset, limit or PAGE, below=below))
 
     async def _change(self, attempt: Callable[[], Awaitable[T]]) -> T:
         async with self._change_lock:
@@ -473,7 +473,7 @@ class Drive(abc.ABC):
         """Make one folder; a TargetError of code 20004 where the name is taken."""
 
     @abc.abstractmethod
-    async def _page(self, folder_id: str, offset: int, *, limit: int = PAGE, below: bool = False) -> Page:
+    async def _page(self, folder_id: str, offset: int, limit: int, *, below: bool = False) -> Page:
         """Rows of a folder; with ``below`` the files of its whole subtree."""
 
     @abc.abstractmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
+
 from .._base.drive_codes import GONE, as_int
 from ..config import Endpoints, UploadConfig
 from ..errors import AccessTokenError, DriveProtocolError, LoginError, TargetError
@@ -14,8 +16,9 @@ from .auth.credentials import Credentials, Route
 from .auth.tokens import TokenKeeper
 from .data import Account, DownloadLink, Entry, FileClaim, SignedRange, Space, SubtreeCounts
 from .download import make_link
+from .error_codes import read_object
 from .http_client import ApiClient
-from .interface import PAGE, TARGET_PREFIX, Drive
+from .interface import TARGET_PREFIX, Drive
 from .responses import (
     id_text,
     link_address,
@@ -139,7 +142,7 @@ class OpenDrive(Drive):
             raise DriveProtocolError(say("drive.folder_without_id"), hint=say("drive.try_again"))
         return folder_id
 
-    async def _page(self, folder_id: str, offset: int, *, limit: int = PAGE, below: bool = False) -> Page:
+    async def _page(self, folder_id: str, offset: int, limit: int, *, below: bool = False) -> Page:
         params: dict[str, str | int] = {
             "cid": folder_id,
             "limit": limit,
@@ -208,9 +211,9 @@ class OpenDrive(Drive):
             found = await self.info(entry.file_id)
             pick_code = found.pick_code if found else ""
         # in the body: in the query the call hangs (protocol-drive.md D0.13)
-        reply = await self._ask("POST", "/open/ufile/downurl", form={"pick_code": pick_code})
+        reply, headers = await self._exchange("POST", "/open/ufile/downurl", form={"pick_code": pick_code})
         data = reply.get("data")
-        return make_link(link_address(data if isinstance(data, dict) else {}), _USER_AGENT)
+        return make_link(link_address(data if isinstance(data, dict) else {}), _USER_AGENT, headers)
 
     # -- what is on the wire ------------------------------------------------------------------------------------
 
@@ -222,6 +225,17 @@ class OpenDrive(Drive):
         params: Mapping[str, str | int] | None = None,
         form: Mapping[str, str | int] | None = None,
     ) -> dict[str, Any]:
+        """One call's answer."""
+        return (await self._exchange(method, path, params=params, form=form))[0]
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        form: Mapping[str, str | int] | None = None,
+    ) -> tuple[dict[str, Any], httpx.Headers]:
         """One call; once more with a renewed access token where the first had run out."""
         token = await self._tokens.current()
         try:
@@ -237,9 +251,12 @@ class OpenDrive(Drive):
         path: str,
         params: Mapping[str, str | int] | None,
         form: Mapping[str, str | int] | None,
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], httpx.Headers]:
         headers = RedactedDict({"Authorization": f"Bearer {token.reveal()}", "User-Agent": _USER_AGENT})
-        return await self._api.once(method, self._at.pro + path, params=params, form=form, headers=headers)
+        response = await self._api.exchange(method, self._at.pro + path, params=params, form=form, headers=headers)
+        reply = read_object(response.content)
+        self._api.check(reply)
+        return reply, response.headers
 
 
 def _data(reply: Mapping[str, Any]) -> dict[str, Any]:

@@ -275,8 +275,7 @@ def test_a_folder_of_many_pages_is_read_to_its_end(
     sandbox: Sandbox, route: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """115 gives 1150 entries at once; two here, so that the test need not make thousands."""
-    monkeypatch.setattr("pan115kit.drive.cookie_route.PAGE", 2)
-    monkeypatch.setattr("pan115kit.drive.open_route.PAGE", 2)
+    monkeypatch.setattr("pan115kit.drive.interface.PAGE", 2)
     sandbox.put("/a/first.bin", SMALL)
     for number in range(6):
         sandbox.put(f"/a/{number}.bin", b"x")

@@ -34,6 +34,7 @@ def route_fixture(request: pytest.FixtureRequest) -> str:
 def drive_at(sandbox: Sandbox, route: str, **options: Any) -> Drive:
     options.setdefault("config", CONFIG)
     options.setdefault("server_public_key", bytes.fromhex(sandbox.ecdh_public_key))
+    options.setdefault("download_modulus", sandbox.rsa_modulus)
     on_tokens = options.pop("on_tokens", None)
     credentials = (
         Credentials(sandbox.cookie)

@@ -26,11 +26,6 @@ class Allowance:
         rate: Bytes per second, or None for no limit.
         balance: Bytes that may go now; negative for a debt.
         updated: When ``balance`` was right, in seconds of any clock.
-
-    Example:
-        >>> allowance = Allowance(rate=1000.0, updated=0.0)
-        >>> allowance.wait(0.0), allowance.spend(500), allowance.wait(0.0), allowance.wait(0.4)
-        (0.0, None, 0.5, 0.1)
     """
 
     rate: float | None
@@ -75,11 +70,6 @@ class Bandwidth:
 
     Args:
         limit: Bytes per second, or None.
-
-    Example:
-        >>> bandwidth = Bandwidth(10_000_000)
-        >>> asyncio.run(bandwidth.take(65536))
-        >>> bandwidth.limit = None
     """
 
     def __init__(self, limit: int | None) -> None:

@@ -47,10 +47,6 @@ def part_size_for(size: int, wanted: int, *, done_parts: int = 0) -> int:
 
     Raises:
         FileTooLargeError: Not even the largest parts would do.
-
-    Example:
-        >>> part_size_for(100 * 1024**3, 10 * MIB) // MIB
-        11
     """
     parts_left = MAX_PARTS - done_parts
     if parts_left <= 0 or size > parts_left * MAX_PART_SIZE:
@@ -63,12 +59,7 @@ def part_size_for(size: int, wanted: int, *, done_parts: int = 0) -> int:
 
 
 def count_parts(size: int, part_size: int) -> int:
-    """How many parts ``size`` bytes make.
-
-    Example:
-        >>> count_parts(25, 10), count_parts(0, 10)
-        (3, 0)
-    """
+    """How many parts ``size`` bytes make."""
     return -(-size // part_size)
 
 
@@ -83,12 +74,6 @@ def grown_part_size(current: int, sending: float, waiting: float, bytes_left: in
         sending: Seconds its bytes took.
         waiting: Seconds from its last byte to the answer.
         bytes_left: Bytes still to send; near the end nothing changes.
-
-    Example:
-        >>> grown_part_size(10 * MIB, sending=1.0, waiting=0.08, bytes_left=10**9) // MIB
-        20
-        >>> grown_part_size(10 * MIB, sending=1.0, waiting=0.01, bytes_left=10**9) // MIB
-        10
     """
     total = sending + waiting
     if waiting < NEAR or waiting / total <= 0.03 or bytes_left < 4 * current:
@@ -128,10 +113,6 @@ def plan_resume(file_size: int, listed: Sequence[Part] | None) -> Plan:
     Args:
         file_size: Bytes of the local file.
         listed: ListParts, or None where the upload_id is dead.
-
-    Example:
-        >>> plan_resume(300_000, [Part(1, 200_000, "A")]).offset
-        200000
     """
     if listed is None:
         return Plan(Start.FRESH, reason="resume.unknown")
@@ -150,12 +131,7 @@ def plan_resume(file_size: int, listed: Sequence[Part] | None) -> Plan:
 
 
 def same_part(theirs: Part, ours: Part) -> bool:
-    """Whether OSS's part is the one we have: size, and CRC-64 where both know it, else ETag (law 4).
-
-    Example:
-        >>> same_part(Part(1, 5, "AB", 7), Part(1, 5, "", 7)), same_part(Part(1, 5, "AB", 7), Part(1, 5, "", 8))
-        (True, False)
-    """
+    """Whether OSS's part is the one we have: size, and CRC-64 where both know it, else ETag (law 4)."""
     if theirs.number != ours.number or theirs.size != ours.size:
         return False
     if theirs.crc64 is not None and ours.crc64 is not None:
@@ -164,22 +140,12 @@ def same_part(theirs: Part, ours: Part) -> bool:
 
 
 def is_md5(etag: str) -> bool:
-    """Whether an ETag tells the content: the MD5 of a part, in hex.
-
-    Example:
-        >>> is_md5("289DFF07669D7A23DE0EF88D2F7129E7"), is_md5("289DFF07669D7A23DE0EF88D2F7129E7-3")
-        (True, False)
-    """
+    """Whether an ETag tells the content: the MD5 of a part, in hex."""
     return re.fullmatch(r"[0-9A-F]{32}", etag) is not None
 
 
 def is_final_no(error: Pan115Error) -> bool:
-    """Whether an answer says for sure that no file came of the request: there is nothing to look for.
-
-    Example:
-        >>> is_final_no(OssError("no", status=404)), is_final_no(NetworkError("no answer"))
-        (True, False)
-    """
+    """Whether an answer says for sure that no file came of the request: there is nothing to look for."""
     answered = isinstance(error, DriveError | OssError) and not isinstance(error, CallbackFailedError)
     return answered and not error.retryable
 
@@ -196,10 +162,6 @@ def remedy_for(error: Pan115Error) -> Remedy:
     """What to do about an error while a part was sent (protocol §4.7).
 
     Anything after which the part may or may not be there is settled by ListParts before a byte is sent again.
-
-    Example:
-        >>> remedy_for(PartAlreadyExistError("there")).name, remedy_for(NoSuchUploadError("gone")).name
-        ('ASK', 'RESTART')
     """
     match error:
         case NoSuchUploadError() | ChecksumMismatchError():

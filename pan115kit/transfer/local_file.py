@@ -61,12 +61,7 @@ if hasattr(os, "register_at_fork"):
 
 
 async def in_thread(work: Callable[[threading.Event], Result]) -> Result:
-    """Run blocking file work off the loop; when the caller is cancelled, ``work`` sees its event set and ends.
-
-    Example:
-        >>> asyncio.run(in_thread(lambda stop: stop.is_set()))
-        False
-    """
+    """Run blocking file work off the loop; when the caller is cancelled, ``work`` sees its event set and ends."""
     stop = threading.Event()
     try:
         return await asyncio.get_running_loop().run_in_executor(_readers, work, stop)
@@ -75,12 +70,7 @@ async def in_thread(work: Callable[[threading.Event], Result]) -> Result:
 
 
 def next_step(step: int, seconds: float, largest: int) -> int:
-    """How much to hand out next, when ``step`` bytes took ``seconds`` to go: about five pieces a second at least.
-
-    Example:
-        >>> next_step(1 << 20, 2.0, 1 << 20), next_step(1 << 18, 0.01, 1 << 20), next_step(1 << 18, 0.1, 1 << 20)
-        (524288, 524288, 262144)
-    """
+    """How much to hand out next, when ``step`` bytes took ``seconds`` to go: about five pieces a second at least."""
     if seconds > 0.2:
         return min(max(step // 2, _SMALLEST_STEP), largest)
     return min(step * 2, largest) if seconds < 0.05 else step
@@ -94,12 +84,6 @@ class LocalFile:
         name: Last component.
         size: Bytes when it was opened.
         identity: What it was when it was opened.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.NamedTemporaryFile(suffix=".bin") as made, LocalFile.open(made.name) as file:
-        ...     file.size, file.name.endswith(".bin")
-        (0, True)
     """
 
     def __init__(self, path: Path, raw: FileIO, identity: FileIdentity) -> None:
@@ -122,7 +106,7 @@ class LocalFile:
 
         Raises:
             FileMissingError: There is no such file.
-            NotAFileError: It is a directory, FIFO, socket or device.
+            NotAFileError: It is a directory, FIFO, socket or device, or the system does not tell its size.
             FileUnreadableError: It may not be read.
             FileNameError: The path is empty or is not Unicode.
         """
@@ -138,6 +122,8 @@ class LocalFile:
             try:
                 status = os.fstat(descriptor)
                 _require_regular(place, status)
+                if status.st_size == 0 and raw.read(1):  # as in /proc: it would be uploaded as nothing, with success
+                    raise NotAFileError(say("file.no_size", path=place), hint=say("file.no_size.hint"))
             except BaseException:  # also on Ctrl-C: nobody else can close it
                 raw.close()
                 raise

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
-from ..errors import CallbackFailedError, Pan115Error, VerificationError
+from ..errors import CallbackFailedError, FileChangedError, Pan115Error, VerificationError
 from ..models import UploadTicket
 from ..progress.recorder import ProgressRecorder
 from .decisions import is_final_no
 from .hands import Hands
 from .retries import Retries
 from .verify import VerifiedFile, Verifier
+
+logger = logging.getLogger("pan115kit")
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +36,9 @@ class SinglePut:
         while True:
             self.hands.check_unchanged()
             try:
-                return await self.verifier.check(await self.hands.put(self.ticket), self.ticket)
+                done = await self.verifier.check(await self.hands.put(self.ticket), self.ticket)
+                self._warn_if_changed()
+                return done
             except VerificationError:
                 raise
             except Pan115Error as error:
@@ -47,3 +52,10 @@ class SinglePut:
                     raise
                 await self.retries.next(error)
                 self.recorder.set_uploaded(0)
+
+    def _warn_if_changed(self) -> None:
+        """What was announced is on the drive; if the file has new content since, its user should know."""
+        try:
+            self.hands.check_unchanged()
+        except FileChangedError as error:
+            logger.warning("%s was uploaded as it was before; upload it again: %s", self.hands.name, error)

@@ -168,3 +168,18 @@ def test_rewritten_file_with_old_name_and_size_begins_anew(stage: Stage) -> None
     job.resume()
     assert job.wait(PATIENCE).success
     stage.assert_arrived(path, "/x/film.mkv")
+
+
+def test_a_small_file_that_grows_while_it_is_sent_is_named(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A log file is written to all the time: what is on the drive is true, and older than the file."""
+    client, path = stage.client(), stage.file("small.log", 1000)
+    stage.hold("put_object")
+    job = client.submit(path, "/x")
+    stage.wait_held("put_object")
+    before = path.read_bytes()
+    with path.open("ab") as log:
+        log.write(b"one line more")
+    stage.go_on()
+    assert job.wait(PATIENCE).success
+    assert stage.box.read("/x/small.log") == before
+    assert "small.log was uploaded as it was before" in caplog.text

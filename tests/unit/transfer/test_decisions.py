@@ -14,6 +14,7 @@ from pan115kit.transfer.decisions import (
     count_parts,
     grown_part_size,
     is_final_no,
+    is_md5,
     part_size_for,
     plan_resume,
     remedy_for,
@@ -55,6 +56,28 @@ def test_a_part_grows_at_most_to_the_cap_and_never_shrinks(
     grown = grown_part_size(current, sending, waiting, left)
     assert grown >= current
     assert grown <= max(current, LARGEST_GROWN_PART)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "left", "grown"), [(0.08, 10**9, 20), (0.01, 10**9, 10), (0.08, 30 * MIB, 10), (0.03, 10**9, 10)]
+)
+def test_parts_grow_where_the_line_idles_between_them(waiting: float, left: int, grown: int) -> None:
+    """Answers that take 8 % of the time halve their share; a near line and the last parts stay as they are."""
+    assert grown_part_size(10 * MIB, sending=1.0, waiting=waiting, bytes_left=left) == grown * MIB
+
+
+@pytest.mark.parametrize(("size", "part_size", "count"), [(25, 10, 3), (20, 10, 2), (1, 10, 1), (0, 10, 0)])
+def test_a_last_part_may_be_short(size: int, part_size: int, count: int) -> None:
+    assert count_parts(size, part_size) == count
+
+
+@pytest.mark.parametrize(
+    ("etag", "tells"),
+    [("289DFF07669D7A23DE0EF88D2F7129E7", True), ("289DFF07669D7A23DE0EF88D2F7129E7-3", False), ("", False)],
+)
+def test_only_an_md5_tells_the_content(etag: str, tells: bool) -> None:
+    """An object's ETag with a part count is no hash of bytes: compared as one, good parts would be sent again."""
+    assert is_md5(etag) is tells
 
 
 def listed(*part_sizes: int) -> list[Part]:

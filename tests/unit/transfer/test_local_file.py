@@ -114,6 +114,13 @@ def test_folders_sockets_and_devices_are_refused(tmp_path: Path) -> None:
             LocalFile.open(tmp_path / "socket")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="this system has no /proc")
+def test_a_file_whose_size_is_not_known_is_refused() -> None:
+    """It has 0 bytes for the system and content for its reader: nothing would be uploaded, with success."""
+    with pytest.raises(NotAFileError, match="size"):
+        LocalFile.open("/proc/self/status")
+
+
 def test_an_unreadable_file_says_so(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests may run as root, so the system's refusal is played."""
 

@@ -13,7 +13,6 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ._base import event_loops
@@ -607,7 +606,8 @@ class Pan115Client(Shown):
             host: Where to listen.
             port: 0 takes a free one.
             token: None takes ``PAN115_SERVER_TOKEN``, else a random one.
-            roots: Local folders the page may upload from; None allows the current and the home folder.
+            roots: Local folders the page may upload from; None allows the current and the home folder,
+                without what is hidden in them (``~/.ssh``).
             allow_remote: Needed for a ``host`` that others can reach.
             allowed_hosts: Further names the server goes by, e.g. behind a proxy.
             allowed_origins: Origins of other pages that may use it.
@@ -621,7 +621,7 @@ class Pan115Client(Shown):
             >>> server.stop()                   # doctest: +SKIP
         """
         try:
-            from .server import serve
+            from .server import default_folders, serve
         except ModuleNotFoundError as error:
             message = say("client.needs_package", package=error.name)
             raise ConfigError(message, hint=say("client.needs_package.hint")) from None
@@ -629,7 +629,7 @@ class Pan115Client(Shown):
             "host": host,
             "port": port,
             "token": token,
-            "roots": [Path.cwd(), Path.home()] if roots is None else [*roots],
+            "roots": default_folders() if roots is None else [*roots],
             "allow_remote": allow_remote,
             "allowed_hosts": [*allowed_hosts],
             "allowed_origins": [*allowed_origins],

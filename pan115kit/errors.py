@@ -9,6 +9,7 @@ Catch :class:`Pan115Error` for "the upload did not work", or a branch for one ca
     │   ├── FileMissingError            (FileNotFoundError)
     │   ├── NotAFileError               a directory, FIFO, socket or device
     │   ├── FileUnreadableError         (PermissionError)
+    │   ├── OutsideFolderError          it is not (or no longer) under a folder that may be uploaded from
     │   ├── FileNameError               a name that 115 or UTF-8 cannot carry
     │   ├── FileTooLargeError           over the account's or OSS's limit
     │   └── FileChangedError            it was written to while it was uploaded
@@ -150,6 +151,10 @@ class NotAFileError(LocalFileError):
 
 class FileUnreadableError(LocalFileError, PermissionError):
     """The file exists but may not be read, or reading it failed."""
+
+
+class OutsideFolderError(LocalFileError):
+    """The file is not under a folder that may be uploaded from, or a link on its way now leads out of it."""
 
 
 class FileNameError(LocalFileError):

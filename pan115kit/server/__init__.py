@@ -8,7 +8,8 @@ Example:
     'http://127.0.0.1:45321/?token=…'
 """
 
+from .allowed_folders import AllowedFolder, default_folders
 from .app import create_app
 from .thread import Server, serve
 
-__all__ = ["Server", "create_app", "serve"]
+__all__ = ["AllowedFolder", "Server", "create_app", "default_folders", "serve"]

@@ -16,7 +16,7 @@ from ..store import Store
 from ..transfer.queue import UploadQueue
 from .access import Access, make_access
 from .all_uploads import AllUploads
-from .allowed_folders import AllowedFolders
+from .allowed_folders import AllowedFolder, AllowedFolders
 from .dependencies import VERSION, ServerDependencies
 from .guard import MAX_BODY, Guard
 from .responses import COMMON, add_error_answers
@@ -50,7 +50,7 @@ def create_app(
     store: Store,
     *,
     token: str | None = None,
-    roots: Iterable[str | os.PathLike[str]] = (),
+    roots: Iterable[str | os.PathLike[str] | AllowedFolder] = (),
     host: str = "127.0.0.1",
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),

@@ -13,12 +13,12 @@ from ..errors import (
     ConfigError,
     FileMissingError,
     LocalFileError,
+    OutsideFolderError,
     Pan115Error,
     SessionBusyError,
     StoreError,
     TargetError,
 )
-from .allowed_folders import PathRefused
 from .json_text import encode
 from .routes.schemas import Invalid, Problem
 
@@ -43,7 +43,7 @@ COMMON: _Documented = {
 }
 
 _STATUS: tuple[tuple[type[Pan115Error], int], ...] = (
-    (PathRefused, 403),
+    (OutsideFolderError, 403),
     (FileMissingError, 404),
     (SessionBusyError, 409),
     (AccountBlockedError, 409),

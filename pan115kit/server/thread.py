@@ -21,6 +21,7 @@ from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..transfer.queue import UploadQueue
 from .access import is_loopback
+from .allowed_folders import AllowedFolder
 from .app import create_app
 from .connections import ConnectionLimit, LimitedProtocol, connection_limit
 
@@ -159,7 +160,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     token: str | None = None,
-    roots: Iterable[str | os.PathLike[str]] = (),
+    roots: Iterable[str | os.PathLike[str] | AllowedFolder] = (),
     allow_remote: bool = False,
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),

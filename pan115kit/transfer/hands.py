@@ -124,13 +124,21 @@ class LocalHands:
         self.identity = file.identity
 
     @classmethod
-    def open(cls, context: UploadContext, path: str, recorder: ProgressRecorder, stats: TransferStats) -> LocalHands:
-        """Open the file at ``path``.
+    def open(
+        cls,
+        context: UploadContext,
+        path: str,
+        recorder: ProgressRecorder,
+        stats: TransferStats,
+        *,
+        beneath: str = "",
+    ) -> LocalHands:
+        """Open the file at ``path``, which must lie under the folder ``beneath`` where one is named.
 
         Raises:
             LocalFileError: It cannot be read, or is no regular file.
         """
-        return cls(context, LocalFile.open(path), recorder, stats)
+        return cls(context, LocalFile.open(path, beneath=beneath), recorder, stats)
 
     @property
     def all_sent(self) -> bool:

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from .._base.open_beneath import open_beneath
 from ..errors import (
     DriveProtocolError,
     FileChangedError,
@@ -101,10 +102,15 @@ class LocalFile:
         return f"<LocalFile {str(self.path)!r}, {self.size} bytes>"
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
+    def open(cls, path: str | os.PathLike[str], *, beneath: str = "") -> Self:
         """Open a regular file for reading.  Never waits on a FIFO and never opens a device.
 
+        Args:
+            path: Local path.
+            beneath: A folder; the file must lie under it, and no link below it is followed.
+
         Raises:
+            OutsideFolderError: It is not ``beneath``, or a link is in the way.
             FileMissingError: There is no such file.
             NotAFileError: It is a directory, FIFO, socket or device, or the system does not tell its size.
             FileUnreadableError: It may not be read.
@@ -112,12 +118,15 @@ class LocalFile:
         """
         place = Path(os.path.abspath(_checked_name(path)))
         with _as_file_errors(place):
-            _require_regular(place, os.stat(place))
             # The file may be swapped for a FIFO before it is opened, hence O_NONBLOCK and a second look.
             flags = (
                 os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
             )
-            descriptor = os.open(place, flags)
+            if beneath:
+                descriptor = open_beneath(beneath, str(place), flags, partial(_require_regular, place))
+            else:
+                _require_regular(place, os.stat(place))
+                descriptor = os.open(place, flags)
             raw = FileIO(descriptor, "rb", closefd=True)
             try:
                 status = os.fstat(descriptor)

@@ -163,11 +163,17 @@ class UploadQueue:
         self._command(job.job_id, JobEvent.RESUME)
         self._command(job.job_id, JobEvent.RETRY)
 
-    def resume_session(self, session: UploadSession) -> QueuedJob:
-        """Go on with an unfinished session of an earlier run."""
+    def resume_session(self, session: UploadSession, *, beneath: str = "") -> QueuedJob:
+        """Go on with an unfinished session of an earlier run.
+
+        Args:
+            session: As it is on disk.
+            beneath: Local folder under which its file must lie; empty: anywhere.
+        """
         by_path = session_id_for(session.file_path, session.target_path) == session.session_id
         folder_id = "" if by_path else session.target_dir_id
-        return self.submit(session.file_path, UploadOptions.of(session.target_path, target_dir_id=folder_id))
+        options = UploadOptions.of(session.target_path, target_dir_id=folder_id, beneath=beneath)
+        return self.submit(session.file_path, options)
 
     def check_open(self) -> None:
         """Raises :class:`~pan115kit.errors.ConfigError` once the queue is closed."""

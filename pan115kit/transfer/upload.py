@@ -130,7 +130,8 @@ class Upload:
             hands.close()
 
     def _open_hands(self) -> Hands:
-        return LocalHands.open(self.context, self.request.file_path, self.recorder, self.stats)
+        path, beneath = self.request.file_path, self.request.options.beneath
+        return LocalHands.open(self.context, path, self.recorder, self.stats, beneath=beneath)
 
     # -- before the first byte ---------------------------------------------------------------------------------
 

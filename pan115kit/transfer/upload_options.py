@@ -20,6 +20,8 @@ class UploadOptions:
         priority: Higher starts earlier.
         skip_existing: Count as done where the folder has a file of this name and content already.
         wait: Where another process is at this file and place, wait for it instead of failing.
+        beneath: Local folder under which the file must lie whenever it is opened, no link followed; for files that
+            somebody else has named.  Empty: anywhere.
     """
 
     target_path: str = "/"
@@ -27,6 +29,7 @@ class UploadOptions:
     priority: float = 0
     skip_existing: bool = False
     wait: bool = False
+    beneath: str = ""
 
     @classmethod
     def of(
@@ -37,6 +40,7 @@ class UploadOptions:
         priority: float = 0,
         skip_existing: bool = False,
         wait: bool = False,
+        beneath: str = "",
     ) -> Self:
         """Options as a user gives them.
 
@@ -48,9 +52,8 @@ class UploadOptions:
         if not isinstance(priority, int | float) or priority != priority:
             message = say("upload.priority", priority=repr(priority))
             raise ConfigError(message, hint=say("upload.priority.hint"))
-        return cls(
-            check_folder_path(target_path), check_folder_id(target_dir_id), priority, bool(skip_existing), bool(wait)
-        )
+        folder, folder_id = check_folder_path(target_path), check_folder_id(target_dir_id)
+        return cls(folder, folder_id, priority, bool(skip_existing), bool(wait), beneath)
 
 
 DEFAULT_OPTIONS = UploadOptions()

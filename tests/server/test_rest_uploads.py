@@ -152,7 +152,8 @@ def test_a_root_that_is_a_link_keeps_its_name(tmp_path: Path, files: Path) -> No
 
     make(files, "a.bin", 10)
     (tmp_path / "alias").symlink_to(files)
-    assert AllowedFolders([tmp_path / "alias"]).resolve(str(files / "a.bin")) == str(tmp_path / "alias" / "a.bin")
+    found = AllowedFolders([tmp_path / "alias"]).file(str(files / "a.bin"))
+    assert (found.path, found.folder) == (str(tmp_path / "alias" / "a.bin"), str(tmp_path / "alias"))
 
 
 @pytest.mark.parametrize(
@@ -234,8 +235,10 @@ def test_a_deleted_session_leaves_nothing_at_oss(live: httpx.Client, files: Path
     until(lambda: client.local_sandbox.uploads() == [], "the multipart to be aborted")
 
 
-def test_a_session_whose_file_is_gone_fails_with_a_clear_reason(live: httpx.Client, client: Pan115Client) -> None:
-    gone = "/nowhere/gone.bin"
+def test_a_session_whose_file_is_gone_fails_with_a_clear_reason(
+    live: httpx.Client, files: Path, client: Pan115Client
+) -> None:
+    gone = str(files / "gone.bin")
     session_id = session_id_for(gone, "/")
     client.store.sessions.save(UploadSession(session_id, gone, "gone.bin", 10, status=UploadStatus.PAUSED))
     answer = live.post(f"api/upload/sessions/{session_id}/resume")
@@ -273,3 +276,77 @@ def test_an_upload_of_another_client_of_this_process_is_shown_and_left_alone(
         assert live.post(f"api/upload/{job_id}/pause").status_code == 409
         other.cancel_all()
         reach(live, job_id, "cancelled")
+
+
+# -- the allowed folder at the time of reading ---------------------------------------------------------------------
+
+
+def swap_for_secret(path: Path) -> None:
+    """Put a link to a file outside in the file's place."""
+    secret = path.parent.parent / "secret.bin"
+    secret.write_bytes(b"s" * 3_000_000)
+    path.unlink()
+    path.symlink_to(secret)
+
+
+def test_a_link_swapped_in_before_a_retry_is_not_followed(
+    live: httpx.Client, files: Path, client: Pan115Client
+) -> None:
+    """The path was checked when it was posted, the file is read when it is retried."""
+    hold(client.local_sandbox, after=1)
+    path = make(files)
+    job_id = started(live, path)["job_id"]
+    until(lambda: now(live, job_id)["uploaded_parts"] >= 1)
+    live.post(f"api/upload/{job_id}/cancel")
+    reach(live, job_id, "cancelled")
+    client.local_sandbox.clear_faults()
+    swap_for_secret(path)
+    assert live.post(f"api/upload/{job_id}/retry").status_code == 200
+    failed = reach(live, job_id, "success", "failed")
+    assert failed["status"] == "failed"
+    assert str(path) in failed["error_message"]
+    assert client.local_sandbox.files() == []
+
+
+def test_a_link_swapped_in_before_a_session_goes_on_is_not_followed(
+    live: httpx.Client, files: Path, client: Pan115Client
+) -> None:
+    """A session begins again with whatever its path names."""
+    hold(client.local_sandbox, after=1)
+    path = make(files)
+    job_id = started(live, path)["job_id"]
+    until(lambda: now(live, job_id)["uploaded_parts"] >= 1)
+    client.queue.stop(job_id)
+    reach(live, job_id, "cancelled")
+    client.local_sandbox.clear_faults()
+    swap_for_secret(path)
+    (session,) = live.get("api/upload/sessions").json()["sessions"]
+    assert live.post(f"api/upload/sessions/{session['session_id']}/resume").status_code == 403
+    assert client.local_sandbox.files() == []
+
+
+def test_a_session_outside_the_allowed_folders_does_not_go_on_here(
+    live: httpx.Client, tmp_path: Path, client: Pan115Client
+) -> None:
+    """A caller must not have a file read that the server may not read, however its session came to be."""
+    path = make(tmp_path, "outside.bin", 100)
+    session_id = session_id_for(str(path), "/")
+    client.store.sessions.save(UploadSession(session_id, str(path), path.name, 100, status=UploadStatus.PAUSED))
+    answer = live.post(f"api/upload/sessions/{session_id}/resume")
+    assert (answer.status_code, set(answer.json())) == (403, {"detail"})
+    assert live.get("api/upload/progress").json()["uploads"] == []
+
+
+def test_what_the_program_itself_has_begun_may_be_retried_from_the_page(
+    live: httpx.Client, tmp_path: Path, client: Pan115Client
+) -> None:
+    """The notebook's own uploads come from anywhere; the page's buttons work for them."""
+    hold(client.local_sandbox, after=1)
+    path = make(tmp_path, "outside.bin")
+    job = client.submit(path, "/")
+    until(lambda: now(live, job.job_id)["uploaded_parts"] >= 1)
+    live.post(f"api/upload/{job.job_id}/cancel")
+    reach(live, job.job_id, "cancelled")
+    client.local_sandbox.clear_faults()
+    live.post(f"api/upload/{job.job_id}/retry")
+    assert reach(live, job.job_id, "success", "failed")["status"] == "success"

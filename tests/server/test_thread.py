@@ -163,6 +163,33 @@ def test_a_client_allows_the_current_folder_and_home(
     assert roots == [str(files), str(Path.home())]
 
 
+def test_by_default_nothing_hidden_may_be_uploaded(
+    client: Pan115Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``~/.ssh/id_rsa``, cookies and keyrings lie in the home folder, and the page need not have them."""
+    home = tmp_path / "home"
+    for name in (".ssh/id_rsa", ".netrc", "work/.env", "work/a.bin"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_bytes(b"x")
+    (home / "link").symlink_to(home / ".ssh" / "id_rsa")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(home)
+    server = client.serve()
+
+    def asked(path: str) -> int:
+        body = {"file_path": path}
+        return ask("POST", f"{server.url}api/upload", headers=bearer(server), json=body).status_code
+
+    for name in (".ssh/id_rsa", "~/.netrc", "work/.env", "link", ".ssh/none", f"{home}/.ssh/../.netrc"):
+        assert asked(name) == 403, name
+    assert asked("work/a.bin") == 202
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home / ".ssh")  # a folder that is named itself may be uploaded from
+        server = client.serve(roots=[home / ".ssh"])
+        assert asked("id_rsa") == 202
+
+
 # -- from the terminal ---------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from ...i18n import say
 from ...models import UploadSession, UploadStatus
 from ..dependencies import ServerDependencies
-from ..responses import CONFLICT, NOT_FOUND, json_answer
+from ..responses import CONFLICT, FORBIDDEN, NOT_FOUND, json_answer
 from .schemas import Message, Started, example, json_model
 from .uploads import started_answer
 
@@ -89,7 +89,7 @@ def sessions_router(server: ServerDependencies) -> APIRouter:
         "/{session_id}/resume",
         status_code=202,
         response_model=Started,
-        responses=NOT_FOUND | CONFLICT,
+        responses=FORBIDDEN | NOT_FOUND | CONFLICT,
         summary="继续未完成的会话 / go on with a session",
     )
     async def resume_session(session_id: SessionId) -> Response:
@@ -99,7 +99,9 @@ def sessions_router(server: ServerDependencies) -> APIRouter:
             raise HTTPException(404, say("server.no_session"))
         if await store.call(store.leases.owner, session_id) is not None:
             raise HTTPException(409, say("server.session_runs"))
-        return started_answer(await asyncio.to_thread(queue.resume_session, session))
+        # whoever began it: what is read for a caller of this server lies under its folders
+        file = await asyncio.to_thread(server.folders.place, session.file_path)
+        return started_answer(await asyncio.to_thread(queue.resume_session, session, beneath=file.folder))
 
     return router
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote_to_bytes
 
@@ -126,9 +127,8 @@ def uploads_router(server: ServerDependencies) -> APIRouter:
     )
     async def start(new: NewUpload) -> Response:
         options = UploadOptions.of(new.target_path, priority=new.priority, skip_existing=new.skip_existing)
-        path = await asyncio.to_thread(server.folders.resolve, new.file_path)
-        job = await asyncio.to_thread(queue.submit, path, options)
-        return started_answer(job)
+        file = await asyncio.to_thread(server.folders.file, new.file_path)
+        return started_answer(await asyncio.to_thread(queue.submit, file.path, replace(options, beneath=file.folder)))
 
     @router.post(
         "/all/{command:command}",

@@ -264,11 +264,17 @@ class Drive(abc.ABC):
     async def info(self, file_id: str) -> Entry | None:
         """The file or folder of this id; None where there is none, or where it is in the recycle bin."""
         try:
-            return await self._api.retrying(lambda: self._ask_info(file_id))
+            found = await self._api.retrying(lambda: self._ask_info(file_id))
+            if found is None:
+                # An answer without anything is 115's "there is none", and also what it says under load: it is only
+                # believed once 115 has answered something that cannot be empty.
+                await self.count_entries()
+                found = await self._api.retrying(lambda: self._ask_info(file_id))
         except DriveError as error:
             if error.code in GONE or error.code == Code.PARAMETER:
                 return None
             raise
+        return found
 
     async def search(self, text: str, folder_id: str = ROOT) -> AsyncIterator[Entry]:
         """Files and folders below ``folder_id`` whose name has ``text``, or whose SHA-1 it is (40 hex digits).
@@ -335,7 +341,8 @@ class Drive(abc.ABC):
     async def delete(self, file_ids: Iterable[str]) -> None:
         """Move files and folders to the recycle bin; what is gone already is fine.
 
-        115 goes on with a folder after its answer; the next change waits for that.
+        115 goes on with a folder after its answer; the next change waits for that.  Under load it says yes without
+        doing anything (protocol-drive.md D0.14): whoever must be sure lists the folder.
 
         Raises:
             DriveError: 115 refuses.

@@ -10,6 +10,7 @@ import pytest
 from script_support import environment
 from upload_support import PATIENCE, Stage
 
+from pan115kit.drive.auth.credentials import Credentials
 from pan115kit.drive.auth.credentials_file import CredentialStore
 
 LOGIN = {"cookie": ("--app", "tv"), "open": ("--route", "open", "--client-id", "100195125")}
@@ -55,6 +56,29 @@ def test_a_scan_is_all_that_an_upload_needs(stage: Stage, route: str) -> None:
     out, err = upload.communicate(timeout=PATIENCE)
     assert upload.returncode == 0, err
     stage.assert_arrived(path, "/x/film.mkv")
+
+
+def test_a_second_login_stands_beside_the_first(stage: Stage) -> None:
+    """Work and home on one machine: each by its name, neither ends or replaces the other."""
+    CredentialStore(stage.state_dir).save(Credentials("UID=7_A1_7; CID=ab; SEID=cd"))
+    login = _command(stage, "login", *LOGIN["cookie"], "--save", "file", "--profile", "work")
+    _wait_for(login, "Waiting for a scan")
+    stage.box.login_step("scanned")
+    stage.box.login_step("confirmed")
+    out, err = login.communicate(timeout=PATIENCE)
+    assert login.returncode == 0, err
+    assert str(CredentialStore(stage.state_dir, profile="work").path) in out
+    path = stage.file("film.mkv", 1000)
+    arguments = ("upload", str(path), "--to", "/x", "--no-progress")
+    upload = _command(stage, *arguments, PAN115_PROFILE="work")
+    out, err = upload.communicate(timeout=PATIENCE)
+    assert upload.returncode == 0, err
+    stage.assert_arrived(path, "/x/film.mkv")
+    unnamed = _command(stage, *arguments)
+    assert unnamed.wait(PATIENCE) != 0  # the login without a name is the made-up one, as before
+    misspelt = _command(stage, *arguments, PAN115_PROFILE="wrok")
+    assert "--profile wrok" in misspelt.communicate(timeout=PATIENCE)[1]
+    assert misspelt.returncode == 2
 
 
 def test_nothing_is_kept_unasked(stage: Stage) -> None:

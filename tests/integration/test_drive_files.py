@@ -147,6 +147,41 @@ def test_space_is_told_in_bytes(sandbox: Sandbox, route: str) -> None:
     assert space.used >= 5
 
 
+def test_an_answer_with_nothing_is_waited_out(sandbox: Sandbox, route: str) -> None:
+    """115's throttling in disguise: neither an empty folder nor a missing file."""
+    put = sandbox.put("/e/a.txt", b"abc")
+    listing, looking = ("files", "file_info") if route == "cookie" else ("open_files", "open_get_info")
+
+    async def story(drive: Drive) -> list[Any]:
+        folder = await folder_of(drive, "/e")
+        sandbox.fault(listing, "empty", times=2)
+        names = [entry.name for entry in await collected(drive.list_folder(folder))]
+        sandbox.fault(looking, "empty", times=1)
+        return [names, (await drive.info(put.file_id) or put).name]
+
+    assert run(drive_at(sandbox, route), story) == [["a.txt"], "a.txt"]
+    sandbox.fault(listing, "empty", times=None)
+    with pytest.raises(RateLimitedError):
+        run(drive_at(sandbox, route), lambda drive: collected(drive.list_folder()))
+
+
+def test_what_was_just_changed_may_not_be_listed_yet(sandbox: Sandbox, route: str) -> None:
+    """Listings lag by a second or two; what is looked up by id does not."""
+    put = sandbox.put("/l/a.txt", b"abc")
+    sandbox.set(listing_lag_ms=300)
+
+    async def story(drive: Drive) -> list[str]:
+        folder = await folder_of(drive, "/l")
+        await drive.delete([put.file_id])
+        deadline = asyncio.get_running_loop().time() + 5
+        while names := [entry.name for entry in await collected(drive.list_folder(folder))]:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.05)
+        return names
+
+    assert run(drive_at(sandbox, route), story) == []
+
+
 # -- changes ---------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +325,21 @@ def test_the_days_links_are_used_up(sandbox: Sandbox, route: str) -> None:
     with pytest.raises(AccountBlockedError):
         run(drive_at(sandbox, route), story)
     assert len(sandbox.requests) == 1
+
+
+def test_no_more_links_are_open_than_115_allows(sandbox: Sandbox, route: str) -> None:
+    """Two readers of one link, and a third that waits for its turn."""
+    data = os.urandom(400_000)
+    sandbox.put("/v/movie.mkv", data)
+    sandbox.set(link_opens=1, download_bandwidth=4_000_000)
+
+    async def story(drive: Drive) -> list[bytes]:
+        reader = drive.open(await entry_at(drive, "/v/movie.mkv"))
+        await reader.read(0, 1)
+        thirds = [(at, at + 133_334) for at in range(0, 400_000, 133_334)]
+        return await asyncio.gather(*(reader.read(*third) for third in thirds))
+
+    assert b"".join(run(drive_at(sandbox, route, config=PATIENT), story)) == data
 
 
 def test_a_deleted_file_has_no_link(sandbox: Sandbox, route: str) -> None:

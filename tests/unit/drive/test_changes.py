@@ -252,6 +252,7 @@ def test_a_name_that_115_does_not_repeat_is_looked_up(wire: Wire) -> None:
     server.on(wire.info, ok([row] if wire.is_cookie else long))
     assert run(wire.drive(server), lambda drive: drive.rename(MOVIE, "b.mkv")) == "a.mkv"
     server.on(wire.info, ok([]))
+    server.on(wire.files, {**ok([]), "cid": 0, "count": 0})
     with pytest.raises(TargetError, match="gone"):
         run(wire.drive(server), lambda drive: drive.rename(MOVIE, "b.mkv"))
 

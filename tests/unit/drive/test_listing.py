@@ -361,6 +361,7 @@ OPEN_INFO = {
 def info(wire: Wire, reply: Any, **more: Any) -> Entry | None:
     server = Scripted115(**more)
     server.on(wire.info, reply)
+    server.on(wire.files, wire.listed([], cid=0))
     return run(wire.drive(server), lambda drive: drive.info("789"))
 
 
@@ -373,6 +374,19 @@ def test_an_id_nobody_has_is_none(wire: Wire, code: int) -> None:
     """115 has several ways to say it."""
     assert info(wire, {"state": False, "errno": code, "error": "文件不存在"}) is None
     assert info(wire, ok([])) is None
+
+
+def test_an_empty_answer_under_load_is_not_a_missing_entry(wire: Wire) -> None:
+    """Who takes a file for gone uploads it again, or forgets that it is there."""
+    throttled = {"state": True, "code": 0, "message": "", "data": []}
+    server = Scripted115()
+    server.on(wire.info, [throttled, ok([COOKIE_FILE] if wire.is_cookie else OPEN_INFO)])
+    server.on(wire.files, [throttled, wire.listed([], cid=0)])
+    assert run(wire.drive(server), lambda drive: drive.info("789")) == FILE
+    server.on(wire.info, throttled)
+    server.on(wire.files, throttled)
+    with pytest.raises(RateLimitedError):
+        run(wire.drive(server), lambda drive: drive.info("789"))
 
 
 def test_another_refusal_is_no_answer(wire: Wire) -> None:

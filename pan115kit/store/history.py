@@ -13,6 +13,7 @@ from ..i18n import say
 from ..models import HISTORY_COLUMNS, HistoryEntry, Phase, Sample
 from .codec import to_sql, value_from_sql, value_to_sql
 from .database import Database
+from .leases import LeaseStore
 from .sessions import delete_session
 
 #: Points of progress curves kept over all uploads (139 hours at 1 Hz, some 30 MB); the oldest go first.
@@ -29,16 +30,18 @@ _UPSERT = (
 class HistoryStore:
     """What was uploaded, and how it went.  Every method may be called from any thread."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, leases: LeaseStore) -> None:
         self._database = database
+        self._leases = leases
 
     def add(self, entry: HistoryEntry, *, closes: str = "") -> None:
         """Store how an upload ended; an entry of the same job (an earlier try) is replaced.
 
         Args:
             entry: How it ended.
-            closes: Its session, which has done its work and is forgotten in the same transaction: a crash leaves
-                the one or the other, never neither.
+            closes: Its session, which has done its work: in the same transaction it is forgotten and given back by
+                the job.  A crash leaves the one or the other, never neither, and nobody takes over a session that is
+                about to go.
 
         Raises:
             StoreError: It could not be stored.
@@ -49,6 +52,7 @@ class HistoryStore:
             connection.execute(_UPSERT, row)
             if closes:
                 delete_session(connection, closes)
+                self._leases.drop(connection, closes, entry.job_id)
 
         self._database.write(write)
 

@@ -77,12 +77,12 @@ class LeaseStore:
 
     def release(self, session_id: str, holder: str) -> None:
         """Give a session back.  Without effect if ``holder`` of this process does not have it."""
-        self._database.write(
-            lambda connection: connection.execute(
-                "DELETE FROM leases WHERE session_id = ? AND holder = ? AND owner = ?",
-                (to_sql(session_id), to_sql(holder), self._life.owner),
-            )
-        )
+        self._database.write(lambda connection: self.drop(connection, session_id, holder))
+
+    def drop(self, connection: sqlite3.Connection, session_id: str, holder: str) -> None:
+        """As :meth:`release`, within a transaction."""
+        statement = "DELETE FROM leases WHERE session_id = ? AND holder = ? AND owner = ?"
+        connection.execute(statement, (to_sql(session_id), to_sql(holder), self._life.owner))
 
     def owner(self, session_id: str) -> LeaseOwner | None:
         """The living holder of a session, or None."""

@@ -59,7 +59,7 @@ class Store:
         self.database = Database(self.directory, clock=clock, journal_mode=journal_mode, on_notice=on_notice)
         self.leases = LeaseStore(self.database, clock)
         self.sessions = SessionStore(self.database, self.leases, clock)
-        self.history = HistoryStore(self.database)
+        self.history = HistoryStore(self.database, self.leases)
         self.hashes = HashStore(self.database)
         self._closed = False
         try:

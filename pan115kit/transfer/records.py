@@ -70,11 +70,15 @@ class UploadRecords:
             pick_code=result.pick_code if result else "",
             error_message=None if isinstance(outcome, UploadResult) else str(outcome),
         )
-        closes = job.request.session_id if result else ""
-        await self._write(partial(self._context.store.history.add, closes=closes), entry)
+        if result is None:
+            await self._write(self._context.store.history.add, entry)
+        elif not await self._write(partial(self._context.store.history.add, closes=job.request.session_id), entry):
+            await self._write(self._context.store.leases.release, job.request.session_id, job.job_id)
 
-    async def _write(self, function: Callable[..., object], *arguments: object) -> None:
+    async def _write(self, function: Callable[..., object], *arguments: object) -> bool:
         try:
             await self._context.store.call(function, *arguments)
         except StoreError as error:
             logger.warning("the state of an upload could not be written down: %s", error)
+            return False
+        return True

@@ -90,7 +90,9 @@ class Upload:
         """Upload the file.
 
         Returns:
-            A result whose ``success`` is True.
+            A result whose ``success`` is True.  Its session is still ours: it goes, and is given back, in the one
+            transaction that writes the history (:meth:`HistoryStore.add`), or another process would take over the
+            session of a file that is in the drive already.
 
         Raises:
             Pan115Error: Whatever stopped it; the session is kept unless it makes no sense any more.
@@ -112,10 +114,11 @@ class Upload:
                 # OSS all the same: if only the file's metadata changed, the next run finds that they are its parts.
                 await self._distrust_parts()
                 raise
-            finally:
-                await self.context.store.call(
-                    self.context.store.leases.release, self.request.session_id, self.request.job_id
-                )
+        except BaseException:  # also when it is stopped: the session is free for whoever goes on
+            await self.context.store.call(
+                self.context.store.leases.release, self.request.session_id, self.request.job_id
+            )
+            raise
         finally:
             hands.close()
         return replace(result, elapsed_seconds=self.clock() - begun)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pan115kit.errors import ConfigError
-from pan115kit.models import HISTORY_COLUMNS, Column, FileIdentity, HistoryEntry, Phase, Sample, UploadStatus
+from pan115kit.models import (
+    HISTORY_COLUMNS,
+    Column,
+    FileIdentity,
+    HistoryEntry,
+    Phase,
+    Sample,
+    UploadSession,
+    UploadStatus,
+)
 from pan115kit.store import Store, hashes, history, schema
 from pan115kit.store.codec import column_to_sql
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -172,3 +185,35 @@ def test_history_shows_the_columns_of_the_contract() -> None:
         "file_id", "pick_code", "error_message",
     ]  # fmt: skip
     assert list(an_entry("job").to_dict()) == [column.name for column in HISTORY_COLUMNS]
+
+
+def test_an_end_takes_the_session_and_its_lease_in_one_step(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two steps another process took the session over, and failed with "it was deleted meanwhile"."""
+    store.sessions.save(UploadSession("one", "/a/b", "b", 1))
+    assert store.leases.acquire("one", "job")
+    with Store(tmp_path) as other:
+        commits = 0
+        original = store.database.write
+
+        def looking(function: Callable[[sqlite3.Connection], T]) -> T:
+            nonlocal commits
+            answer = original(function)
+            commits += 1
+            free = store.database.read(lambda c: c.execute("SELECT count(*) FROM leases").fetchone()) == (0,)
+            assert free == (other.sessions.get("one") is None)
+            return answer
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store.database, "write", looking)
+            store.history.add(an_entry("job"), closes="one")
+        assert commits == 1
+        assert other.leases.acquire("one", "theirs")
+
+
+def test_an_end_leaves_a_session_that_somebody_else_has_with_them(store: Store) -> None:
+    """Their lease is theirs; only what this job held is given back."""
+    assert store.leases.acquire("one", "theirs")
+    store.history.add(an_entry("job"), closes="one")
+    assert store.leases.owner("one").holder == "theirs"

@@ -292,7 +292,7 @@ class Pan115Client(Shown):
             skip_existing=skip_existing,
             wait=wait,
         )
-        job = UploadJob(self.queue.submit(file_path, options, watch=watcher(progress)))
+        job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
         try:
             with self.show(progress, [job]):
                 return await job.result_or_cancel()
@@ -331,7 +331,7 @@ class Pan115Client(Shown):
             skip_existing=skip_existing,
             wait=wait,
         )
-        job = UploadJob(self.queue.submit(file_path, options, watch=watcher(progress)))
+        job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
         try:
             with self.show(progress, [job]):
                 return job.result_or_stop()
@@ -447,7 +447,7 @@ class Pan115Client(Shown):
     def jobs(self) -> list[UploadJob]:
         """Every upload of this client, oldest first."""
         queue = self.queue
-        return [UploadJob(job) for job in queue.jobs()]
+        return [UploadJob(queue, job) for job in queue.jobs()]
 
     def pause_all(self) -> None:
         """Pause everything."""

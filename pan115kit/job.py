@@ -17,6 +17,7 @@ from .i18n import format_bytes, say
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
 from .progress.snapshot import UploadProgress
+from .transfer.queue import Submitted, UploadQueue
 from .transfer.queued_job import JobWait, QueuedJob
 
 if TYPE_CHECKING:
@@ -44,16 +45,16 @@ class UploadJob(Shown):
         >>> result = await job                              # doctest: +SKIP
     """
 
-    def __init__(self, job: QueuedJob) -> None:
-        self._queue = job.queue
+    def __init__(self, queue: UploadQueue, job: QueuedJob) -> None:
+        self._queue = queue
         self._job = job
         self._panel: Panel | None = None
 
     @classmethod
-    def keep(cls, job: QueuedJob) -> UploadJob:
+    def keep(cls, submitted: Submitted) -> UploadJob:
         """A handle that somebody holds: a cancelled ``await client.upload_file(...)`` of the same file leaves it."""
-        job.kept = True
-        return cls(job)
+        submitted.job.kept = True
+        return cls(*submitted)
 
     @property
     def future(self) -> concurrent.futures.Future[UploadResult]:

@@ -17,7 +17,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._base import event_loops
 from .._base.local_paths import local_path, size_or_zero
@@ -30,7 +30,7 @@ from ..store import Store, session_id_for
 from .job_state import TO_RETRY, JobEvent, JobState, next_state
 from .queued_job import QueuedJob
 from .records import UploadRecords
-from .running_jobs import JobKey, running_jobs
+from .running_jobs import JobKey, RunningJobs
 from .upload import Upload, UploadRequest
 from .upload_context import UploadContext
 from .upload_options import DEFAULT_OPTIONS, UploadOptions
@@ -58,6 +58,13 @@ _SHOWN: Mapping[JobState, UploadStatus] = {
     JobState.CANCELLING: UploadStatus.CANCELLED,
     JobState.CANCELLING_TO_RETRY: UploadStatus.CANCELLED,
 }
+
+
+class Submitted(NamedTuple):
+    """A job, and the queue it is in: that of another client where it was joined."""
+
+    queue: UploadQueue
+    job: QueuedJob
 
 
 class UploadQueue:
@@ -107,7 +114,7 @@ class UploadQueue:
         options: UploadOptions = DEFAULT_OPTIONS,
         *,
         watch: Callable[[UploadProgress], object] | None = None,
-    ) -> QueuedJob:
+    ) -> Submitted:
         """Queue one file.
 
         Args:
@@ -126,16 +133,18 @@ class UploadQueue:
         self.check_open()
         path = local_path(file_path)
         request = UploadRequest(uuid.uuid4().hex, path, options)
-        with running_jobs.lock:
-            running = running_jobs.get(self._key(request))
-            if running is None or running.state.is_final or running.queue.context.account != self.context.account:
-                running, job = None, self._new_job(request)
-        if running is not None:
-            job = running
-            running.queue.join(running)
+        with _running.lock:
+            running = _running.get(self._key(request))
+            joins = running is not None and self._may_join(running)
+            submitted = running if running is not None and joins else Submitted(self, self._new_job(request))
+        if joins:  # outside: the loop may want the lock while we wait for it
+            submitted.queue.join(submitted.job)
         if watch is not None:
-            self.tracker.watch(job.job_id, watch)
-        return job
+            self.tracker.watch(submitted.job.job_id, watch)
+        return submitted
+
+    def _may_join(self, running: Submitted) -> bool:
+        return not running.job.state.is_final and running.queue.context.account == self.context.account
 
     def _key(self, request: UploadRequest) -> JobKey:
         return str(self.store.directory), request.session_id
@@ -146,9 +155,9 @@ class UploadQueue:
             request.job_id, path, os.path.basename(path), size_or_zero(path), request.options.target_path
         )
         upload = Upload(request, self.context, recorder, self._clock)
-        job = QueuedJob(self, request, recorder, next(self._orders), upload, self._clock())
+        job = QueuedJob(request, recorder, next(self._orders), upload, self._clock())
         self._jobs[job.job_id] = job
-        running_jobs.add(self._key(request), job)
+        _running.add(self._key(request), Submitted(self, job))
         self._submitted.append(job)
         if not self._waking:  # ten thousand files queued at once are looked at once
             self._waking = True
@@ -163,7 +172,7 @@ class UploadQueue:
         self._command(job.job_id, JobEvent.RESUME)
         self._command(job.job_id, JobEvent.RETRY)
 
-    def resume_session(self, session: UploadSession, *, beneath: str = "") -> QueuedJob:
+    def resume_session(self, session: UploadSession, *, beneath: str = "") -> Submitted:
         """Go on with an unfinished session of an earlier run.
 
         Args:
@@ -293,7 +302,7 @@ class UploadQueue:
         if job.hashing is not None and after is not JobState.RUNNING:
             job.hashing.cancel()
         if after.is_final:
-            running_jobs.discard(self._key(job.request), job)
+            _running.discard(self._key(job.request), Submitted(self, job))
         if after is JobState.WAITING:
             self._enter_waiting(job, again=before.is_final or before in TO_RETRY)
         elif after is JobState.PAUSED and before is JobState.WAITING:
@@ -311,7 +320,7 @@ class UploadQueue:
             # what the earlier run has sent was sent: one job, one account of it
             job.upload = Upload(job.request, self.context, job.recorder, self._clock, job.stats)
             job.hashed, job.started_at, job.error = False, 0.0, None
-            running_jobs.add(self._key(job.request), job)
+            _running.add(self._key(job.request), Submitted(self, job))
         self._ended.pop(job.job_id, None)
         job.recorder.set_status(UploadStatus.PENDING)
         self._waiting.add(job.job_id, job.request.options.priority, job.order)
@@ -564,3 +573,7 @@ _SAME_END: Mapping[JobState, JobState] = {
 
 def _status(state: JobState, outcome: UploadResult | BaseException) -> UploadStatus:
     return outcome.status if isinstance(outcome, UploadResult) else _SHOWN[state]
+
+
+#: Of this process.
+_running: RunningJobs[Submitted] = RunningJobs()

@@ -6,16 +6,12 @@ import asyncio
 import concurrent.futures
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..models import UploadResult, UploadStatus
 from ..progress.recorder import ProgressRecorder
 from .job_state import JobState
 from .transfer_stats import TransferStats
 from .upload import Upload, UploadRequest
-
-if TYPE_CHECKING:
-    from .queue import UploadQueue
 
 #: Guards who waits for all jobs, and their futures; held for a few instructions only.
 _waits_lock = threading.Lock()
@@ -42,12 +38,11 @@ class JobWait:
             return self._job.waiters == 0 and not self._job.kept
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class QueuedJob:
     """One upload of the queue.
 
     Attributes:
-        queue: Whose it is.
         state: Where it stands; changed by the queue alone, as job_state.py says.
         task: What works on it, from its start until its end is written down.
         run: The upload itself, which a stop cancels.
@@ -59,7 +54,6 @@ class QueuedJob:
         error: What ended or holds it.
     """
 
-    queue: UploadQueue
     request: UploadRequest
     recorder: ProgressRecorder
     order: int

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from .queued_job import QueuedJob
+T = TypeVar("T")
 
 #: Where an upload's session lives, and which: (state directory, session_id).
 JobKey = tuple[str, str]
 
 
-class RunningJobs:
-    """Which job works on which session, over all clients of this process."""
+class RunningJobs(Generic[T]):
+    """Who works on which session; whoever ends takes itself off.
+
+    Attributes:
+        lock: Held by who looks and then adds.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._jobs: WeakValueDictionary[JobKey, QueuedJob] = WeakValueDictionary()
+        self._running: dict[JobKey, T] = {}
 
-    def get(self, key: JobKey) -> QueuedJob | None:
-        """The job that works on this session, or None."""
-        return self._jobs.get(key)
+    def get(self, key: JobKey) -> T | None:
+        """Who works on this session, or None."""
+        return self._running.get(key)
 
-    def add(self, key: JobKey, job: QueuedJob) -> None:
-        """``job`` works on this session from now on."""
+    def add(self, key: JobKey, running: T) -> None:
+        """``running`` works on this session from now on."""
         with self.lock:
-            self._jobs[key] = job
+            self._running[key] = running
 
-    def discard(self, key: JobKey, job: QueuedJob) -> None:
-        """``job`` has ended."""
+    def discard(self, key: JobKey, running: T) -> None:
+        """``running`` has ended; nothing happens where another works on this session by now."""
         with self.lock:
-            if self._jobs.get(key) is job:
-                del self._jobs[key]
-
-
-#: Of this process.
-running_jobs = RunningJobs()
+            if self._running.get(key) == running:
+                del self._running[key]

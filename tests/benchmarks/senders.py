@@ -73,7 +73,7 @@ def ours(port: int, path: Path) -> Callable[[], None]:
     )
 
     def send() -> None:
-        result = UploadJob(engine.queue.submit(path, UploadOptions.of("/x"))).wait()
+        result = UploadJob(*engine.queue.submit(path, UploadOptions.of("/x"))).wait()
         assert result.success
         assert result.bytes_sent == path.stat().st_size
 

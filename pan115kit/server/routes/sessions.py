@@ -101,7 +101,8 @@ def sessions_router(server: ServerDependencies) -> APIRouter:
             raise HTTPException(409, say("server.session_runs"))
         # whoever began it: what is read for a caller of this server lies under its folders
         file = await asyncio.to_thread(server.folders.place, session.file_path)
-        return started_answer(await asyncio.to_thread(queue.resume_session, session, beneath=file.folder))
+        submitted = await asyncio.to_thread(queue.resume_session, session, beneath=file.folder)
+        return started_answer(submitted.job)
 
     return router
 

@@ -128,7 +128,8 @@ def uploads_router(server: ServerDependencies) -> APIRouter:
     async def start(new: NewUpload) -> Response:
         options = UploadOptions.of(new.target_path, priority=new.priority, skip_existing=new.skip_existing)
         file = await asyncio.to_thread(server.folders.file, new.file_path)
-        return started_answer(await asyncio.to_thread(queue.submit, file.path, replace(options, beneath=file.folder)))
+        submitted = await asyncio.to_thread(queue.submit, file.path, replace(options, beneath=file.folder))
+        return started_answer(submitted.job)
 
     @router.post(
         "/all/{command:command}",

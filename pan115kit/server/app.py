@@ -19,6 +19,7 @@ from .all_uploads import AllUploads
 from .allowed_folders import AllowedFolder, AllowedFolders
 from .dependencies import VERSION, ServerDependencies
 from .guard import MAX_BODY, Guard
+from .login_codes import LoginCodes
 from .responses import COMMON, add_error_answers
 from .routes.about import about_router
 from .routes.history import history_router
@@ -76,7 +77,8 @@ def create_app(
         max_body: Bytes of a request body.
 
     Returns:
-        The application; ``app.state.access`` has its rules and ``app.state.hub`` its WebSocket side.
+        The application; ``app.state.access`` has its rules, ``app.state.login_codes`` its links that log a browser in
+        once, ``app.state.hub`` its WebSocket side.
 
     Raises:
         ConfigError: A root is no folder, a token is too weak.
@@ -110,6 +112,7 @@ def create_app(
     )
     app.state.access = rules
     app.state.hub = clients
+    app.state.login_codes = LoginCodes()
     add_error_answers(app)
     for router in ROUTERS:
         app.include_router(router(dependencies))
@@ -119,7 +122,7 @@ def create_app(
     async def progress(socket: WebSocket) -> None:
         await clients.attend(socket)
 
-    app.add_middleware(Guard, access=rules, max_body=max_body)
+    app.add_middleware(Guard, access=rules, codes=app.state.login_codes, max_body=max_body)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

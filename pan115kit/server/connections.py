@@ -9,11 +9,16 @@ waited longest without a whole request gives way; where all of them are at work,
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
+
+logger = logging.getLogger("pan115kit")
 
 #: Connections at once, where the process may have many more descriptors.
 MAX_CONNECTIONS = 1000
@@ -43,7 +48,7 @@ def _descriptors() -> int:
     return MAX_CONNECTIONS * SHARE if soft == resource.RLIM_INFINITY else soft
 
 
-class LimitedProtocol(HttpToolsProtocol):
+class LimitedHttp(HttpToolsProtocol):
     """uvicorn's HTTP with limits of a request's head, and with the time since when a connection waits.
 
     Attributes:
@@ -157,6 +162,27 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class LimitedWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket; a text that is no UTF-8 is its sender's mistake, and no traceback in our log."""
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+            self.frames = []
+            logger.info("a WebSocket client sent a text that is no UTF-8 and is closed")
+            self.conn.fail(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class ConnectionLimit:
     """Decides about new connections.
 
@@ -174,7 +200,7 @@ class ConnectionLimit:
         waiting = [
             connection
             for connection in connections
-            if isinstance(connection, LimitedProtocol)
+            if isinstance(connection, LimitedHttp)
             and connection.waiting_since is not None
             and not connection.transport.is_closing()
         ]

@@ -13,6 +13,7 @@ from ..i18n import say
 from . import access as rules
 from .access import Access
 from .json_text import encode
+from .login_codes import LoginCodes
 
 logger = logging.getLogger("pan115kit")
 
@@ -53,12 +54,14 @@ class Guard:
     Args:
         app: What is behind the door.
         access: The rules.
+        codes: Let a browser in once each.
         max_body: Bytes of a request body.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, *, max_body: int = MAX_BODY) -> None:
+    def __init__(self, app: ASGIApp, access: Access, codes: LoginCodes, *, max_body: int = MAX_BODY) -> None:
         self._app = app
         self._access = access
+        self._codes = codes
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,8 +81,9 @@ class Guard:
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
-        if _brings_token(scope) and self._access.opens(rules.tokens_given({}, _query(scope), "")):
-            await self._welcome(scope, headers["host"], guarded)
+        login = self._login(scope)
+        if login is not None:
+            await self._welcome(scope, headers["host"], guarded, logged_in=login)
             return
         body = await self._body(headers, receive)
         if isinstance(body, HTTPStatus):
@@ -121,12 +125,24 @@ class Guard:
             return HTTPStatus.UNAUTHORIZED, say("server.refused_token")
         return None
 
-    async def _welcome(self, scope: Scope, host: str, send: Send) -> None:
-        """The link was opened: its token goes into a cookie and out of the address bar."""
-        cookie = rules.cookie_header(host, self._access.token, secure=scope["scheme"] == "https")
-        await _answer(
-            send, HTTPStatus.SEE_OTHER, b"", [(b"location", b"./"), (b"set-cookie", cookie.encode("latin-1"))]
-        )
+    def _login(self, scope: Scope) -> bool | None:
+        """Whether a link's token or code lets its browser in; None where this is no such link."""
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+            return None
+        if codes := rules.values_of(_query(scope), "code"):
+            return any(self._codes.redeem(code) for code in codes)
+        return True if self._access.opens(rules.tokens_given({}, _query(scope), "")) else None
+
+    async def _welcome(self, scope: Scope, host: str, send: Send, *, logged_in: bool) -> None:
+        """The link was opened: the token goes into a cookie, and the address bar becomes the page's own.
+
+        A code that was used already changes nothing: the browser that used it has the cookie.
+        """
+        headers = [(b"location", b"./")]
+        if logged_in:
+            cookie = rules.cookie_header(host, self._access.token, secure=scope["scheme"] == "https")
+            headers.append((b"set-cookie", cookie.encode("latin-1")))
+        await _answer(send, HTTPStatus.SEE_OTHER, b"", headers)
 
     def _cors(self, headers: dict[str, str]) -> _Headers:
         """Pages of the origins the user named may read answers; they send the token themselves, never the cookie."""
@@ -170,15 +186,6 @@ def _is_page(scope: Scope) -> bool:
     path: str = scope["path"]
     readable = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
     return readable and (path in ("/", "/favicon.ico") or path.startswith("/static/"))
-
-
-def _brings_token(scope: Scope) -> bool:
-    return (
-        scope["type"] == "http"
-        and scope["method"] == "GET"
-        and scope["path"] == "/"
-        and b"token=" in scope["query_string"]
-    )
 
 
 def _is_preflight(scope: Scope, headers: dict[str, str]) -> bool:

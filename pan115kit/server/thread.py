@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 import uvicorn
+from fastapi import FastAPI
 
 from .._base import event_loops
 from .._base.http_server import HttpServer
@@ -23,7 +24,7 @@ from ..transfer.queue import UploadQueue
 from .access import is_loopback
 from .allowed_folders import AllowedFolder
 from .app import create_app
-from .connections import ConnectionLimit, LimitedProtocol, connection_limit
+from .connections import ConnectionLimit, LimitedHttp, LimitedWebSocket, connection_limit
 
 #: Seconds that answers under way may take when the server stops.
 GRACE = 2
@@ -43,7 +44,6 @@ class Server:
         token: What every call needs.
         listener: A bound socket.
         host: Where it is bound.
-        secret: Whether the link in a notebook leaves the token out, because it was not made for this server alone.
 
     Raises:
         ConfigError: It did not start.
@@ -55,22 +55,21 @@ class Server:
         >>> server.stop()                           # doctest: +SKIP
     """
 
-    def __init__(self, app: object, token: str, listener: socket.socket, host: str, *, secret: bool = False) -> None:
+    def __init__(self, app: FastAPI, token: str, listener: socket.socket, host: str) -> None:
         self._token = token
-        self._secret = secret
         self._pid = os.getpid()
         self._host = host
         self.port: int = listener.getsockname()[1]
         self.app = app
         config = uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            http=LimitedProtocol,
+            app,
+            http=LimitedHttp,
             log_config=None,  # the host program's logging is its own
             log_level="warning",  # uvicorn's "info" lines would carry ?token=
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            ws="websockets-sansio",  # from 0.53 on it waits for a slow client instead of filling the memory
+            ws=LimitedWebSocket,  # from 0.53 on it waits for a slow client instead of filling the memory
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,  # a compressor per client costs more than a loopback saves
             timeout_graceful_shutdown=GRACE,
@@ -122,7 +121,10 @@ class Server:
 
     @property
     def link(self) -> str:
-        """Open this in a browser: it logs the browser in."""
+        """Open this in a browser: it logs the browser in.
+
+        It carries the token; what a notebook shows of a server does not.
+        """
         return f"{self.url}?token={quote(self._token, safe='')}"
 
     def stop(self) -> None:
@@ -147,7 +149,8 @@ class Server:
         if not self.running:
             stopped = html.escape(say("server.stopped"))
             return f"<span>{stopped}</span>"
-        link = html.escape(self.url if self._secret else self.link)
+        # a code that works once: the output is saved with the notebook, and must not carry the token
+        link = html.escape(f"{self.url}?code={self.app.state.login_codes.new()}")
         title, url = html.escape(say("server.open_page")), html.escape(self.url)
         return f'<a href="{link}" target="_blank" rel="noopener noreferrer">{title}</a> <code>{url}</code>'
 
@@ -200,7 +203,7 @@ def serve(
     )
     listener = _listen(host, port)
     try:
-        return Server(app, app.state.access.token, listener, host, secret=given is not None)
+        return Server(app, app.state.access.token, listener, host)
     except ConfigError:
         listener.close()
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from pan115kit import Pan115Client
 from pan115kit.errors import ConfigError
 from pan115kit.progress.tracker import ProgressTracker
 from pan115kit.server import Server, create_app, serve
+from pan115kit.server.login_codes import CODE_LIFE, MAX_CODES, LoginCodes
 from pan115kit.store import Store
 
 
@@ -73,12 +75,61 @@ def test_the_token_comes_from_the_environment(start: Callable[..., Server], monk
 
 
 def test_a_notebook_shows_a_link(server: Server) -> None:
-    assert f'href="{server.link}"' in server._repr_html_()
-    assert "noopener" in server._repr_html_()
+    shown = server._repr_html_()
+    assert f'href="{server.url}?code=' in shown
+    assert "noopener" in shown
     assert server.token not in repr(server)
+    assert ask("GET", code_link(server)).headers["location"] == "./"
     server.stop()
     assert "href" not in server._repr_html_()
     assert "stopped" in repr(server)
+
+
+def code_link(server: Server) -> str:
+    """The link that a notebook shows."""
+    found = re.search('href="([^"]+)"', server._repr_html_())
+    assert found is not None
+    return found[1]
+
+
+def test_a_saved_notebook_does_not_open_the_door(server: Server) -> None:
+    """Its output is committed, mailed and shown; whoever reads it must not command the uploads."""
+    shown = server._repr_html_()
+    assert server.token not in shown
+    code = shown.partition("code=")[2].partition('"')[0]
+    url = f"{server.url}api/upload/progress"
+    for headers in ({"authorization": f"Bearer {code}"}, {"cookie": f"pan115kit-{server.port}={code}"}):
+        assert ask("GET", url, headers=headers).status_code == 401
+    assert ask("GET", url, params={"token": code}).status_code == 401
+    assert ask("GET", url, params={"code": code}).status_code == 401
+
+
+def test_a_shown_link_logs_a_browser_in_once(server: Server) -> None:
+    """The reader who clicks it is in, and whoever finds it later is not."""
+    link = code_link(server)
+    with httpx.Client(follow_redirects=True, timeout=PATIENCE, verify=False, trust_env=False) as browser:
+        assert str(browser.get(link).url) == server.url
+        assert browser.get(f"{server.url}api/upload/progress").status_code == 200
+        assert browser.get(link).status_code == 200  # clicked again: it is in already
+        assert browser.get(f"{server.url}api/upload/progress").status_code == 200
+    late = ask("GET", link)
+    assert (late.status_code, "set-cookie" in late.headers) == (303, False)
+    assert ask("HEAD", code_link(server)).status_code == 200  # a preview does not use it up
+
+
+def test_codes_end(server: Server) -> None:
+    """An output that nobody has clicked yet is no key for ever."""
+    now = [0.0]
+    codes = LoginCodes(lambda: now[0])
+    first = codes.new()
+    assert codes.redeem(first)
+    assert not codes.redeem(first)
+    late = codes.new()
+    now[0] += CODE_LIFE
+    assert not codes.redeem(late)
+    many = [codes.new() for _ in range(MAX_CODES + 1)]
+    assert [codes.redeem(code) for code in many] == [False] + [True] * MAX_CODES
+    assert not codes.redeem("")
 
 
 def test_stopping_twice_and_the_same_port_again(start: Callable[..., Server]) -> None:

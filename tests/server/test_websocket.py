@@ -125,6 +125,30 @@ def test_garbage_does_not_end_the_connection(server: Server, garbage: str | byte
         assert messages[-1] == {"type": "pong", "timestamp": 2}
 
 
+BROKEN = {
+    "an unknown opcode": (b"\x83\x80\0\0\0\0", 1002),
+    "no mask": (b"\x81\x02ab", 1002),
+    "no UTF-8": (b"\x81\x82\0\0\0\0\xff\xfe", 1007),
+    "no UTF-8 in two pieces": (b"\x01\x82\0\0\0\0ab\x80\x82\0\0\0\0\xff\xff", 1007),
+    "a reserved bit": (b"\xf1\x80\0\0\0\0", 1002),
+    "nine exabytes": (b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 1009),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_frame_ends_its_connection_without_a_traceback(
+    server: Server, tracker: ProgressTracker, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody else's mistake must not fill the notebook with what looks like one of ours."""
+    frame, code = BROKEN[what]
+    with sleeper(server) as raw:
+        until(lambda: server_hub(server).clients == 1)
+        raw.sendall(frame)
+        assert close_code_of(raw) == code
+    until(lambda: server_hub(server).clients == 0)
+    assert [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"] == []
+
+
 def test_ten_thousand_uploads_come_in_pages_then_in_changes(server: Server, tracker: ProgressTracker) -> None:
     """A big batch must not be sent whole twice a second."""
     recorders = [begin(tracker, number) for number in range(10_000)]
@@ -248,7 +272,7 @@ def close_code(stream: bytes) -> int | None:
 
 def server_hub(server: Server) -> WebSocketHub:
     """The hub behind a running server."""
-    found: WebSocketHub = server.app.state.hub  # type: ignore[attr-defined]
+    found: WebSocketHub = server.app.state.hub
     return found
 
 

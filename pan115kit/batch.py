@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from ._base.local_paths import local_path, size_or_zero
 from ._base.text_table import Column, render_table, shorten
 from .errors import ConfigError, Pan115Error
 from .folders.plan import FolderPlan, PlannedFile, Skipped
-from .i18n import format_bytes, say, visible
+from .i18n import brief, format_bytes, say, visible
 from .job import STOP_PATIENCE, OnInterrupt, UploadJob
 from .models import UploadResult, UploadStatus
 from .notebook.shown import Shown
@@ -286,7 +286,10 @@ def plan_files(file_paths: Iterable[str | os.PathLike[str]], target_path: str) -
         '/备份'
     """
     if isinstance(file_paths, str | bytes | os.PathLike):
-        raise ConfigError(say("batch.no_list", given=repr(file_paths)), hint=say("batch.no_list.hint"))
+        raise ConfigError(say("batch.no_list", given=brief(file_paths)), hint=say("batch.no_list.hint"))
+    if not isinstance(file_paths, Iterable) or isinstance(file_paths, Mapping) or hasattr(file_paths, "columns"):
+        # iterating over a table or a dict gives the names of its columns
+        raise ConfigError(say("batch.no_list", given=brief(file_paths)), hint=say("batch.no_list.table_hint"))
     # a file named twice is uploaded once
     return FolderPlan(tuple(dict.fromkeys(_planned(path, target_path) for path in file_paths)), ())
 

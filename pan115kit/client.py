@@ -12,10 +12,11 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from ._base import event_loops
+from ._base.must_await import MustAwait
 from .batch import UploadBatch, plan_files
 from .config import Endpoints, UploadConfig, state_directory
 from .drive import Account, Credentials, Drive, OnTokens, Route, make_drive
@@ -25,7 +26,7 @@ from .drive.auth.saved_tokens import environment_credentials, kept_in, saved_or_
 from .drive.names import DrivePath
 from .errors import ConfigError, CredentialsError, Pan115Error
 from .folders.plan import plan_folder
-from .i18n import say
+from .i18n import brief, say
 from .job import UploadJob
 from .models import UploadResult, UploadSession
 from .notebook.progress_display import Watcher, begin, show, watcher
@@ -248,7 +249,7 @@ class Pan115Client(Shown):
 
     # -- uploading ---------------------------------------------------------------------------------------------
 
-    async def upload_file(
+    def upload_file(
         self,
         file_path: PathLike,
         target_path: DrivePath = "/",
@@ -259,7 +260,7 @@ class Pan115Client(Shown):
         wait: bool = False,
         progress: str | Watcher = "none",
         check: bool = True,
-    ) -> UploadResult:
+    ) -> Coroutine[Any, Any, UploadResult]:
         """Upload one file and wait for it, from any event loop.
 
         An interrupted upload of the same file to the same place goes on where it stopped; one that runs already in
@@ -277,7 +278,8 @@ class Pan115Client(Shown):
             check: Raise what went wrong; with False it is in the result, ``success`` False.
 
         Returns:
-            The result; also ``result["success"]``.
+            To be awaited: the result; also ``result["success"]``.  Without ``await`` nothing is done, and a warning
+            says so.
 
         Raises:
             Pan115Error: What went wrong.
@@ -285,21 +287,25 @@ class Pan115Client(Shown):
         Example:
             >>> result = await client.upload_file("movie.mkv", "/影视/电影/2025")   # doctest: +SKIP
         """
-        options = UploadOptions.of(
-            target_path,
-            target_dir_id=target_dir_id,
-            priority=priority,
-            skip_existing=skip_existing,
-            wait=wait,
-        )
-        job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
-        try:
-            with self.show(progress, [job]):
-                return await job.result_or_cancel()
-        except Pan115Error as error:
-            if check:
-                raise
-            return job.failure(error)
+
+        async def upload_file() -> UploadResult:
+            options = UploadOptions.of(
+                target_path,
+                target_dir_id=target_dir_id,
+                priority=priority,
+                skip_existing=skip_existing,
+                wait=wait,
+            )
+            job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
+            try:
+                with self.show(progress, [job]):
+                    return await job.result_or_cancel()
+            except Pan115Error as error:
+                if check:
+                    raise
+                return job.failure(error)
+
+        return MustAwait(upload_file(), f"client.upload_file({brief(file_path)}, ...)")
 
     def upload(
         self,
@@ -422,7 +428,13 @@ class Pan115Client(Shown):
 
         Args:
             job: Ended, or held because 115 blocks the account.
+
+        Raises:
+            ConfigError: It is no job.
+            TimeoutError: It has not ended.
         """
+        if not isinstance(job, UploadJob):
+            raise ConfigError(say("client.not_a_job", value=brief(job)), hint=say("client.not_a_job.hint"))
         try:
             return job.result()
         except Pan115Error as error:
@@ -510,10 +522,20 @@ class Pan115Client(Shown):
 
         Args:
             job: A job or a ``job_id`` from :meth:`history`.
+
+        Raises:
+            ConfigError: It is neither, or no upload has this id.
         """
         from .presentation.dataframes import samples_frame
 
-        return samples_frame(self.store.history.samples(job if isinstance(job, str) else job.job_id))
+        if not isinstance(job, UploadJob | str):
+            raise ConfigError(say("client.not_a_job", value=brief(job)), hint=say("client.not_a_job.hint"))
+        job_id = job if isinstance(job, str) else job.job_id
+        history = self.store.history
+        samples = history.samples(job_id)
+        if not samples and self.tracker.snapshot(job_id) is None and history.get(job_id) is None:
+            raise ConfigError(say("client.no_upload", job_id=brief(job_id)), hint=say("client.no_upload.hint"))
+        return samples_frame(samples)
 
     def resume(self, session: str | UploadSession) -> UploadJob:
         """Go on with an unfinished upload of an earlier run.
@@ -524,9 +546,11 @@ class Pan115Client(Shown):
         Raises:
             ConfigError: There is no such session.
         """
-        row = session if isinstance(session, UploadSession) else self.store.sessions.get(session)
+        row = session if isinstance(session, UploadSession) else None
+        if isinstance(session, str):
+            row = self.store.sessions.get(session)
         if row is None:
-            raise ConfigError(say("client.no_session", session=session), hint=say("client.no_session.hint"))
+            raise ConfigError(say("client.no_session", session=brief(session)), hint=say("client.no_session.hint"))
         queue = self.queue
         return UploadJob.keep(queue.resume_session(row))
 

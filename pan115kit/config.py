@@ -92,7 +92,7 @@ class Endpoints:
         """
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(say("config.endpoint", address=repr(address)), hint=say("config.endpoint.hint"))
+            raise ConfigError(say("config.endpoint", address=brief(address)), hint=say("config.endpoint.hint"))
         clean = address.rstrip("/")
         return cls(**{f.name: clean for f in fields(cls)})
 

@@ -21,10 +21,11 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from importlib import resources
+from pathlib import Path
 
 #: The language of whoever speaks none of the others; its catalogue names every key.
 FALLBACK = "en"
+_LOCALES = Path(__file__).with_name("locales")
 #: Characters of a user's value that an error message repeats.
 BRIEF_LENGTH = 80
 
@@ -37,8 +38,7 @@ def languages() -> tuple[str, ...]:
         >>> languages()
         ('en', 'zh')
     """
-    files = resources.files(__package__).joinpath("locales").iterdir()
-    return tuple(sorted(name.removesuffix(".json") for file in files if (name := file.name).endswith(".json")))
+    return tuple(sorted(file.stem for file in _LOCALES.glob("*.json")))
 
 
 @functools.cache
@@ -52,8 +52,7 @@ def catalogue(lang: str) -> Mapping[str, str]:
         >>> catalogue("zh")["status.success"]
         '上传成功'
     """
-    file = resources.files(__package__).joinpath("locales", f"{lang}.json")
-    texts: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    texts: dict[str, str] = json.loads((_LOCALES / f"{lang}.json").read_text(encoding="utf-8"))
     return texts
 
 
@@ -143,8 +142,10 @@ def brief(value: object) -> str:
         ("'2M'", 'list', 'None')
     """
     if value is None or isinstance(value, str | bytes | int | float | os.PathLike):
-        text = repr(value)
-        return text if len(text) <= BRIEF_LENGTH else f"{text[: BRIEF_LENGTH - 1]}…"
+        text = repr(os.fspath(value) if isinstance(value, os.PathLike) else value)
+        # the middle goes: a path's end tells which file it is
+        half = (BRIEF_LENGTH - 1) // 2
+        return text if len(text) <= BRIEF_LENGTH else f"{text[: BRIEF_LENGTH - 1 - half]}…{text[-half:]}"
     return type(value).__name__
 
 

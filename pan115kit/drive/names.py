@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from ..errors import FileNameError, TargetError
-from ..i18n import say
+from ..i18n import brief, say
 
 #: A folder on the drive as people write it.
 DrivePath = str | PurePosixPath
@@ -62,7 +62,7 @@ def check_folder_path(path: DrivePath) -> str:
     """
     if not isinstance(path, DrivePath):
         raise TargetError(
-            say("name.target.not_path", value=repr(path)),
+            say("name.target.not_path", value=brief(path)),
             hint=say("name.target.not_path.hint"),
         )
     path = str(path)
@@ -87,9 +87,9 @@ def check_folder_id(folder_id: object) -> str:
     Raises:
         TargetError: It is something else.
     """
-    text = str(folder_id or "")
+    text = "" if folder_id is None or (isinstance(folder_id, str | int) and not folder_id) else str(folder_id)
     if text and not (text.isascii() and text.isdigit()):
-        raise TargetError(say("name.folder_id", value=repr(folder_id)), hint=say("name.folder_id.hint"))
+        raise TargetError(say("name.folder_id", value=brief(folder_id)), hint=say("name.folder_id.hint"))
     return text
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._base.local_paths import local_path
+from .._base.local_paths import local_path, missing_path_hint
 from ..drive.names import DrivePath, check_folder_path
 from ..errors import FileMissingError, NotAFileError, Pan115Error
 from ..i18n import say
@@ -81,7 +81,7 @@ def plan_folder(folder: str | os.PathLike[str], target_path: DrivePath) -> Folde
     """
     root = Path(local_path(folder))
     if not root.exists():
-        raise FileMissingError(say("folder.missing", path=root), hint=say("folder.missing.hint"))
+        raise FileMissingError(say("folder.missing", path=root), hint=missing_path_hint(root))
     if not root.is_dir():
         raise NotAFileError(say("folder.not_a_folder", path=root), hint=say("folder.not_a_folder.hint"))
     base = check_folder_path(target_path)

@@ -16,7 +16,7 @@ from ..drive.auth.credentials_file import CredentialStore
 from ..drive.auth.logins import LOGINS, LoginOptions, login_method
 from ..drive.auth.qr_login import LoginState, QrLogin
 from ..errors import ConfigError, LoginError
-from ..i18n import say
+from ..i18n import brief, say
 
 #: Codes shown one after the other before giving up; each lives some minutes.
 CODES = 3
@@ -33,7 +33,7 @@ def check_login(route: str, save: str | None) -> None:
     login_method(route)
     if save not in PLACES:
         raise ConfigError(
-            say("login.save_unknown", save=repr(save)), hint=say("drive.one_of", names="None, 'file', 'keyring'")
+            say("login.save_unknown", save=brief(save)), hint=say("drive.one_of", names="None, 'file', 'keyring'")
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import ConfigError
-from ..i18n import say
+from ..i18n import brief, say
 from ..models import HISTORY_COLUMNS, HistoryEntry, Phase, Sample
 from .codec import to_sql, value_from_sql, value_to_sql
 from .database import Database
@@ -133,7 +133,7 @@ def _encode(entry: HistoryEntry) -> builtins.list[Any]:
 
 def _count(name: str, value: int) -> int:
     if not isinstance(value, int) or value < 0:
-        raise ConfigError(say("argument.count", name=name, value=repr(value)))
+        raise ConfigError(say("argument.count", name=name, value=brief(value)))
     return value
 
 

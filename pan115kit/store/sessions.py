@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ConfigError, SessionBusyError, StoreError
-from ..i18n import say
+from ..i18n import brief, say
 from ..models import Part, UploadSession, UploadStatus
 from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
@@ -241,7 +241,7 @@ class SessionStore:
 
     def _limit(self, days: float) -> float:
         if not isinstance(days, int | float) or not days >= 0:
-            raise ConfigError(say("argument.days", value=repr(days)))
+            raise ConfigError(say("argument.days", value=brief(days)))
         return self._clock() - days * SECONDS_PER_DAY
 
     def _change(self, connection: sqlite3.Connection, session_id: str, changes: dict[str, Any]) -> bool:

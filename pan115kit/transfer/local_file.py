@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from .._base.local_paths import missing_path_hint
 from .._base.open_beneath import open_beneath
 from ..errors import (
     DriveProtocolError,
@@ -386,7 +387,7 @@ def _as_file_errors(path: Path) -> Iterator[None]:
     except Pan115Error:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        raise FileMissingError(say("file.missing", path=path)) from None
+        raise FileMissingError(say("file.missing", path=path), hint=missing_path_hint(path)) from None
     except PermissionError:
         raise FileUnreadableError(say("file.no_permission", path=path), hint=say("file.no_permission.hint")) from None
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import Self
 
 from ..drive.names import DrivePath, check_folder_id, check_folder_path
 from ..errors import ConfigError
-from ..i18n import say
+from ..i18n import brief, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class UploadOptions:
         """
         # one priority that cannot be compared with the others would stop the whole queue
         if not isinstance(priority, int | float) or priority != priority:
-            message = say("upload.priority", priority=repr(priority))
+            message = say("upload.priority", priority=brief(priority))
             raise ConfigError(message, hint=say("upload.priority.hint"))
         folder, folder_id = check_folder_path(target_path), check_folder_id(target_dir_id)
         return cls(folder, folder_id, priority, bool(skip_existing), bool(wait), beneath)

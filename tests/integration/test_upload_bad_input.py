@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from script_support import finish, run, start
@@ -240,6 +241,62 @@ def test_one_path_where_a_list_is_wanted(stage: Stage) -> None:
     """``submit_many("ab.bin")`` must not look for files called a, b, …"""
     with pytest.raises(ConfigError, match="a list of paths"):
         stage.client().submit_many("ab.bin", "/x")
+
+
+class _Table:
+    """What a DataFrame is to whoever takes it for a list: its columns, and a wall of text."""
+
+    columns = ("file_path", "size")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __repr__(self) -> str:
+        return "row\n" * 100_000
+
+
+def test_a_table_pasted_where_a_path_or_a_list_is_wanted(stage: Stage) -> None:
+    """Its columns' names are no files, and its rows do not belong into the message."""
+    client, table = stage.client(), cast("Any", _Table())
+    for call in (
+        lambda: client.upload(table, progress="none"),
+        lambda: client.submit_many(table),
+        lambda: client.submit_many({"a.bin": 1}),
+        lambda: client.upload(stage.file(), table, progress="none"),
+        lambda: client.upload(stage.file(), target_dir_id=table, progress="none"),
+        lambda: client.resume(table),
+        lambda: client.samples(table),
+        lambda: client.result_of(table),
+    ):
+        with pytest.raises(Pan115Error) as caught:
+            call()
+        assert len(str(caught.value)) < 250
+        assert "row" not in str(caught.value)
+    assert stage.box.requests == []
+
+
+def test_names_of_uploads_that_are_none(stage: Stage) -> None:
+    """A typing error in a job's id is no empty curve, and a text is no job: not an AttributeError either."""
+    client = stage.client()
+    with pytest.raises(ConfigError, match=r"there is no upload 'nope': look at client\.history"):
+        client.samples("nope")
+    with pytest.raises(ConfigError, match="an UploadJob is needed, not 'x'"):
+        client.result_of(cast("Any", "x"))
+    result = client.upload(stage.file("a.bin", 1), "/x", progress="none")
+    assert list(client.samples(result.job_id).columns) == ["time", "uploaded_bytes", "speed_mbps", "phase"]
+
+
+def _forget(what: object) -> None:
+    del what
+    gc.collect()
+
+
+def test_a_forgotten_await_is_said(stage: Stage) -> None:
+    """The file was never sent, and nothing said so."""
+    client = stage.client()
+    with pytest.warns(RuntimeWarning, match=r"client\.upload_file\(.*film\.mkv.* was not awaited"):
+        _forget(client.upload_file(stage.file("film.mkv", 1)))
+    assert stage.box.requests == []
 
 
 @pytest.mark.parametrize("name", ["user_key", "access_token"])

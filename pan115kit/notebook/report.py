@@ -12,63 +12,54 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from ..folders.plan import FolderPlan
-from ..i18n import both, format_bytes, format_duration, format_speed
+from ..i18n import format_bytes, format_duration, format_speed, say
 from ..models import UploadResult, UploadSession, UploadStatus
 from ..presentation import labels
 from ..presentation.rows import BLUE, COLOUR_OF, GREEN, GREY, RED, Group, Row, session_row
-from ..presentation.upload_list import Board, Totals
-from .markup import curve_path
+from ..presentation.upload_list import Totals, UploadList
 
 _TRACK = "rgba(127,127,127,.25)"
 #: Rows of a report; failed ones come first, so they are never among those left out.
-MAX_ROWS = 100
+MAX_ROWS = 10
+#: Rows of a plan: it is read before it is started.
+PLAN_ROWS = 100
 
 
-def board_report(title: str, board: Board, now: float, wall: float, *, note: str = "", single: bool = False) -> str:
-    """A panel's content as a static report.
+def uploads_report(
+    title: str, uploads: UploadList, now: float, wall: float, *, note: str = "", single: bool = False
+) -> str:
+    """A panel's content as a static report: one line, then rows, those that failed first; the rest is counted.
 
     Args:
         title: Its head.
-        board: The uploads and sessions.
-        now: Seconds on the board's clock.
+        uploads: The uploads and sessions.
+        now: Seconds on the list's clock.
         wall: Epoch seconds.
         note: One more line, e.g. a batch's sum.
-        single: One upload tells its own figures; a sum would repeat them.
-
-    Example:
-        >>> from pan115kit.progress.snapshot import UploadProgress
-        >>> board = Board(now=0.0)
-        >>> board.update([UploadProgress("a", "/a", "<a>", 10, UploadStatus.SUCCESS)], now=1.0)
-        >>> "&lt;a&gt;" in board_report("上传", board, now=1.0, wall=1.0)
-        True
+        single: It is about one upload, which has its own figures: a sum would repeat them.
     """
-    totals = board.totals(now, wall)
-    rows = sorted(board, key=lambda row: row.group is not Group.FAILED)
-    told = _sum(totals) if totals.files else ""
+    totals = uploads.totals(now, wall)
+    rows = sorted(uploads, key=lambda row: row.group is not Group.FAILED)
+    line = _sum(totals) if totals.files else ""
     if single and rows:
-        told = escape(labels.file_id(rows[0].shot))
-    body = _table(rows) if rows else f"<div>{both('没有上传任务', 'No uploads')}</div>"
-    return _frame(title, told, body, _image(board.curve.points), note)
+        line = escape(labels.file_id(rows[0].shot))
+    body = _table(rows) if rows else say("report.nothing")
+    return _frame(title, line, body, _image(uploads.curve.points), note)
 
 
 def result_report(result: UploadResult) -> str:
-    """One result as a static report.
-
-    Example:
-        >>> "a.bin" in result_report(UploadResult(True, UploadStatus.SUCCESS, "文件上传成功", file_name="a.bin"))
-        True
-    """
+    """One result as a static report."""
     speed = result.bytes_sent / result.elapsed_seconds if result.elapsed_seconds > 0 else 0.0
     sent = f"{format_bytes(result.bytes_sent)} / {format_bytes(result.file_size)}"
     facts = [
-        (both("位置", "Where"), f"{result.target_path.rstrip('/')}/{result.file_name}"),
-        (both("大小", "Size"), format_bytes(result.file_size)),
-        (both("已发送", "Sent"), sent + (both("（续传）", " (resumed)") if result.resumed else "")),
-        (both("用时", "Time"), _seconds(result.elapsed_seconds)),
-        (both("平均速度", "Mean speed"), format_speed(speed) if result.bytes_sent else ""),
+        (say("report.where"), f"{result.target_path.rstrip('/')}/{result.file_name}"),
+        (say("report.size"), format_bytes(result.file_size)),
+        (say("report.sent"), say("report.sent.resumed", size=sent) if result.resumed else sent),
+        (say("report.time"), _seconds(result.elapsed_seconds)),
+        (say("report.mean_speed"), format_speed(speed) if result.bytes_sent else ""),
         ("SHA-1", result.sha1),
-        (both("文件ID", "File id"), result.file_id),
-        (both("错误", "Error"), result.error_message or ""),
+        (say("report.file_id"), result.file_id),
+        (say("report.error"), result.error_message or ""),
     ]
     cells = "".join(
         f'<tr style="background:none"><td style="{_CELL};width:90px;opacity:.7">{escape(name)}</td>'
@@ -83,15 +74,10 @@ def result_report(result: UploadResult) -> str:
 
 
 def sessions_report(sessions: Iterable[UploadSession]) -> str:
-    """Unfinished uploads as a static report.
-
-    Example:
-        >>> "b.bin" in sessions_report([UploadSession("id", "/a/b.bin", "b.bin", 100)])
-        True
-    """
+    """Unfinished uploads as a static report."""
     rows = [session_row(session) for session in sessions]
-    title = both(f"未完成的上传（{len(rows)}）", f"Unfinished uploads ({len(rows)})")
-    return _frame(title, "", _table(rows) if rows else both("没有", "None"))
+    title = say("report.unfinished", count=len(rows))
+    return _frame(title, "", _table(rows) if rows else say("report.none"))
 
 
 def plan_report(title: str, plan: FolderPlan) -> str:
@@ -100,16 +86,8 @@ def plan_report(title: str, plan: FolderPlan) -> str:
     Args:
         title: The target folder.
         plan: The plan.
-
-    Example:
-        >>> from pan115kit.folders.plan import PlannedFile
-        >>> "a.jpg" in plan_report("/照片", FolderPlan((PlannedFile("/tmp/a.jpg", "/照片", 10),), ()))
-        True
     """
-    told = both(
-        f"将上传 {len(plan.files)} 个文件，{format_bytes(plan.total_bytes)}；跳过 {len(plan.skipped)} 个",
-        f"would upload {len(plan.files)} files, {format_bytes(plan.total_bytes)}; skips {len(plan.skipped)}",
-    )
+    line = say("report.plan", count=len(plan.files), size=format_bytes(plan.total_bytes), skipped=len(plan.skipped))
     lines = [(file.file_path, file.target_path, format_bytes(file.file_size)) for file in plan.files]
     lines += [(item.file_path, item.reason, "") for item in plan.skipped]
     body = "".join(
@@ -117,9 +95,9 @@ def plan_report(title: str, plan: FolderPlan) -> str:
         f"{labels.file_icon(path)} {escape(os.path.basename(path))}</td>"
         f'<td style="{_CELL};white-space:normal;opacity:.7">{escape(where)}</td>'
         f'<td style="{_NUMBER}">{size}</td></tr>'
-        for path, where, size in lines[:MAX_ROWS]
+        for path, where, size in lines[:PLAN_ROWS]
     )
-    return _frame(title, told, f'<table style="{_TABLE}">{body}</table>{_more(len(lines))}')
+    return _frame(title, line, f'<table style="{_TABLE}">{body}</table>{_more(len(lines) - PLAN_ROWS)}')
 
 
 _TABLE = "border-collapse:collapse;width:100%;margin:4px 0 0;font-size:13px;border:none"
@@ -128,17 +106,17 @@ _NUMBER = "text-align:right;padding:3px 12px 3px 0;white-space:nowrap;vertical-a
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f}{both('秒', 's')}" if seconds < 10 else format_duration(seconds)
+    return say("duration.seconds", seconds=f"{seconds:.1f}") if seconds < 10 else format_duration(seconds)
 
 
-def _frame(title: str, told: str, body: str, image: str = "", note: str = "") -> str:
-    told = f'<div style="opacity:.8">{told}</div>' if told else ""
+def _frame(title: str, line: str, body: str, image: str = "", note: str = "") -> str:
+    line = f'<div style="opacity:.8">{line}</div>' if line else ""
     note = f'<div style="opacity:.8;margin-top:4px">{escape(note)}</div>' if note else ""
     head = f'<div style="font-size:15px;font-weight:600">{escape(title)}</div>'
     return (
         '<div style="border:1px solid rgba(127,127,127,.35);border-radius:8px;padding:10px 14px;max-width:1100px;'
         'font-size:13px;line-height:1.45"><div style="display:flex;gap:16px;align-items:flex-end">'
-        f'<div style="flex:1">{head}{told}</div>{image}</div>'
+        f'<div style="flex:1">{head}{line}</div>{image}</div>'
         f"{body}{note}</div>"
     )
 
@@ -148,7 +126,7 @@ def _sum(totals: Totals) -> str:
         labels.group_count(group, totals.counts[group]) for group in Group if totals.counts.get(group)
     )
     facts = [
-        both(f"共 {totals.files} 个文件", f"{totals.files} files"),
+        say("report.files", count=totals.files),
         escape(counts),
         f"{format_bytes(totals.uploaded)} / {format_bytes(totals.size)}",
         labels.percent(totals.percentage),
@@ -159,13 +137,11 @@ def _sum(totals: Totals) -> str:
 
 def _table(rows: Sequence[Row]) -> str:
     lines = "".join(_line(row) for row in rows[:MAX_ROWS])
-    return f'<table style="{_TABLE}">{lines}</table>{_more(len(rows))}'
+    return f'<table style="{_TABLE}">{lines}</table>{_more(len(rows) - MAX_ROWS)}'
 
 
 def _more(count: int) -> str:
-    rest = count - MAX_ROWS
-    told = both(f"……另有 {rest} 项", f"… and {rest} more")
-    return f'<div style="opacity:.7">{told}</div>' if rest > 0 else ""
+    return f'<div style="opacity:.7">{say("report.more", count=count)}</div>' if count > 0 else ""
 
 
 def _line(row: Row) -> str:
@@ -176,14 +152,14 @@ def _line(row: Row) -> str:
         f'<div style="width:{percentage:.1f}%;height:6px;border-radius:3px;background:{colour}"></div></div>'
     )
     note = labels.note(row)
-    told = ""
+    small = ""
     if note:
         tone = f"color:{RED}" if shot.error_message and row.process is None else "opacity:.7"
-        told = f'<div style="{tone};font-size:12px;overflow-wrap:anywhere">{escape(note)}</div>'
+        small = f'<div style="{tone};font-size:12px;overflow-wrap:anywhere">{escape(note)}</div>'
     name = f"{labels.file_icon(shot.file_name)} {escape(shot.file_name)}"
     return (
         '<tr style="background:none">'
-        f'<td style="{_CELL};white-space:normal;overflow-wrap:anywhere">{name}{told}</td>'
+        f'<td style="{_CELL};white-space:normal;overflow-wrap:anywhere">{name}{small}</td>'
         f'<td style="{_NUMBER};width:132px">{escape(labels.amount(shot))}</td>'
         f'<td style="{_CELL};width:120px">{bar}</td>'
         f'<td style="{_NUMBER};width:48px">{labels.percent(percentage)}</td>'
@@ -201,7 +177,7 @@ def _image(curve: Sequence[tuple[float, float]], width: int = 150, height: int =
     if len(curve) < 3:
         return ""
     peak = format_speed(max(speed for _, speed in curve))
-    label = both(f"速度曲线，峰值 {peak}", f"speed over time, peak {peak}")
+    label = say("view.curve", peak=peak)
     line = curve_path(curve, width, height)
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
@@ -210,3 +186,19 @@ def _image(curve: Sequence[tuple[float, float]], width: int = 150, height: int =
     )
     data = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{label}" title="{label}" style="margin:0" src="data:image/svg+xml;base64,{data}"/>'
+
+
+def curve_path(curve: Sequence[tuple[float, float]], width: int, height: int) -> str:
+    """The points as an SVG path that fills a box; the peak stays 2 px below its top."""
+    begin, end = curve[0][0], curve[-1][0]
+    peak = max(speed for _, speed in curve) or 1.0
+    span = (end - begin) or 1.0
+    points = [
+        f"{_number((time - begin) / span * width)} {_number(height - 1 - speed / peak * (height - 3))}"
+        for time, speed in curve
+    ]
+    return "M" + " L".join(points)
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".rstrip("0").rstrip(".")

@@ -5,7 +5,6 @@ Every list in every place (notebook panel, server page, React, static report) sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -49,30 +48,6 @@ COLOUR_OF = {
     Group.UNFINISHED: AMBER,
     Group.FAILED: RED,
     Group.CANCELLED: GREY,
-}
-
-
-class Filter(StrEnum):
-    """Which rows the reader wants."""
-
-    ALL = "all"
-    OPEN = "open"
-    FAILED = "failed"
-    DONE = "done"
-    UNFINISHED = "unfinished"
-
-    @property
-    def groups(self) -> frozenset[Group]:
-        """The groups it lets through."""
-        return _FILTERS[self]
-
-
-_FILTERS = {
-    Filter.ALL: frozenset(Group),
-    Filter.OPEN: frozenset({Group.ACTIVE, Group.PAUSED, Group.WAITING}),
-    Filter.FAILED: frozenset({Group.FAILED, Group.CANCELLED}),
-    Filter.DONE: frozenset({Group.DONE}),
-    Filter.UNFINISHED: frozenset({Group.UNFINISHED}),
 }
 
 
@@ -200,18 +175,3 @@ def row_json(row: Row) -> dict[str, Any]:
         "group": str(row.group),
         "actions": [str(action) for action in row.actions],
     }
-
-
-def settle(shown: Sequence[str | None], wanted: Sequence[str]) -> list[str]:
-    """Put ``wanted`` rows into slots so that those on show stay where they are; new ones fill the gaps in order.
-
-    Rows that jump away under the reader's pointer make him press another upload's button.
-
-    Example:
-        >>> settle(["a", "b", "c"], ["b", "c", "d"])
-        ['d', 'b', 'c']
-    """
-    slots: list[str | None] = [key if key in wanted else None for key in shown[: len(wanted)]]
-    slots += [None] * (len(wanted) - len(slots))
-    rest = iter([key for key in wanted if key not in slots])
-    return [key if key is not None else next(rest) for key in slots]

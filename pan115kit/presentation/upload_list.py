@@ -1,23 +1,21 @@
-"""What a panel shows, before it becomes HTML: rows, totals, order, pages, the curve of speed.
+"""The uploads that a panel or a report shows: rows, totals, the curve of speed.
 
 Pure: no widget, no clock of its own.  Only what changed is looked at, so that a tick costs the same for ten uploads
-and for a thousand.
+and for a thousand.  Order, filters and search are the reader's, so the page has them (``web/upload-rows.js``).
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..models import Phase, Sample, UploadSession, UploadStatus
 from ..progress.rate import RateMeter
 from ..progress.snapshot import UploadProgress
 from ..store import LeaseOwner
-from .rows import GROUP_OF, Filter, Group, Row, session_row
-
-_RANK = {group: rank for rank, group in enumerate(Group)}
+from .rows import GROUP_OF, Group, Row, session_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +59,12 @@ class Totals:
 
 
 def has_ended(counts: dict[Group, int]) -> bool:
-    """Whether nothing moves, waits or is paused.
-
-    Example:
-        >>> has_ended({Group.DONE: 2, Group.FAILED: 1}), has_ended({Group.PAUSED: 1})
-        (True, False)
-    """
+    """Whether nothing moves, waits or is paused."""
     return not any(counts.get(group) for group in (Group.ACTIVE, Group.WAITING, Group.PAUSED))
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A window of rows.
-
-    Attributes:
-        rows: At most as many as were asked for.
-        number: Of this page, from 0.
-        pages: At least 1.
-        matching: Rows the filter lets through.
-    """
-
-    rows: tuple[Row, ...]
-    number: int
-    pages: int
-    matching: int
-
-
 class Curve:
-    """Speed over time in at most ``capacity`` points: when full, every other point goes and the step doubles.
-
-    Example:
-        >>> curve = Curve(capacity=4)
-        >>> for second in range(9): curve.add(float(second), second * 10.0)
-        >>> len(curve.points) <= 4, curve.points[-1]
-        (True, (8.0, 80.0))
-    """
+    """Speed over time in at most ``capacity`` points: when full, every other point goes and the step doubles."""
 
     def __init__(self, capacity: int = 120, step: float = 1.0) -> None:
         self._capacity = capacity
@@ -124,7 +93,7 @@ class Curve:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Sums:
     """Running sums, so that totals cost nothing."""
 
     count: Counter[Group] = field(default_factory=Counter)
@@ -143,29 +112,22 @@ class _Tally:
         return sum(self.size[group] - self.uploaded[group] for group in self.size if group not in gone)
 
 
-class Board:
-    """The panel's memory.
+class UploadList:
+    """The uploads and unfinished sessions on show.
 
     Args:
         now: Seconds on a steady clock; every later call passes the same clock's time.
-
-    Example:
-        >>> board = Board(now=0.0)
-        >>> board.update([UploadProgress("a", "/a", "a", 10, UploadStatus.UPLOADING, uploaded_bytes=5)], now=1.0)
-        >>> board.totals(now=1.0, wall=0.0).percentage
-        50.0
     """
 
     def __init__(self, now: float) -> None:
         self._jobs: dict[str, Row] = {}
         self._sessions: dict[str, Row] = {}
         self._active: dict[str, UploadProgress] = {}
-        self._tally = _Tally()
+        self._sums = _Sums()
         self._meter = RateMeter(now)
         self._moved = 0
         self._begun = math.inf
         self._ended: float | None = None
-        self._keys: dict[tuple[Filter, bool], list[str]] = {}
         self.curve = Curve()
 
     def __len__(self) -> int:
@@ -173,7 +135,7 @@ class Board:
 
     def __iter__(self) -> Iterator[Row]:
         yield from self._jobs.values()
-        yield from self._free_sessions()
+        yield from self.free_sessions()
 
     # -- taking in ---------------------------------------------------------------------------------------------
 
@@ -182,41 +144,46 @@ class Board:
         for shot in changed:
             old = self._jobs.get(shot.job_id)
             if old is not None:
-                self._tally.add(old.shot, -1)
-            self._tally.add(shot, +1)
+                self._sums.add(old.shot, -1)
+            self._sums.add(shot, +1)
             self._moved += _moved(old.shot if old else None, shot)
             self._begun = min(self._begun, shot.created_at)
-            row = self._jobs[shot.job_id] = Row(shot.job_id, shot)
+            self._jobs[shot.job_id] = Row(shot.job_id, shot)
             if shot.status.is_active:
                 self._active[shot.job_id] = shot
             else:
                 self._active.pop(shot.job_id, None)
-            if old is None or old.group is not row.group or old.shot.session_id != shot.session_id:
-                self._keys.clear()
         self._meter.add(now, self._moved)
         if self._active:
-            self.curve.add(now, self.speed())
+            self.curve.add(now, self.speed(now))
 
-    def set_sessions(self, sessions: Iterable[tuple[UploadSession, LeaseOwner | None]]) -> None:
-        """Take in the store's unfinished sessions."""
+    def set_sessions(
+        self, sessions: Iterable[tuple[UploadSession, LeaseOwner | None]]
+    ) -> tuple[list[Row], list[str]]:
+        """Take in the store's unfinished sessions.
+
+        Returns:
+            The rows that are new or different, and the keys of those that are gone.
+        """
         rows = {row.key: row for row in (session_row(session, owner) for session, owner in sessions)}
-        if rows != self._sessions:
-            self._sessions = rows
-            self._keys.clear()
+        before, self._sessions = self._sessions, rows
+        changed = [row for key, row in rows.items() if before.get(key) != row]
+        return changed, [key for key in before if key not in rows]
 
-    def _free_sessions(self) -> list[Row]:
-        """Sessions that no job of this panel works, or has worked, on."""
+    def free_sessions(self) -> list[Row]:
+        """Sessions that no upload of this list works on or has failed at: those are shown as that upload."""
         if not self._sessions:
             return []
-        shots = [row.shot for row in self._jobs.values() if not row.shot.status.is_success]
-        taken = {shot.session_id for shot in shots} | {(shot.file_path, shot.target_path) for shot in shots}
+        shots = [row.shot for row in self._jobs.values() if row.shot.status is not UploadStatus.CANCELLED]
+        taken = {shot.session_id for shot in shots} | {shot.job_id for shot in shots}
+        places = {(shot.file_path, shot.target_path) for shot in shots if not shot.status.is_success}
         return [
             row
             for row in self._sessions.values()
             if row.session is not None
-            and row.session.job_id not in self._jobs  # a finished job's row may be a moment old
+            and row.session.job_id not in taken  # an ended job's row may be a moment old
             and row.shot.session_id not in taken
-            and (row.shot.file_path, row.shot.target_path) not in taken
+            and (row.shot.file_path, row.shot.target_path) not in places
         ]
 
     # -- giving out --------------------------------------------------------------------------------------------
@@ -225,13 +192,24 @@ class Board:
         """One row, or None."""
         return self._jobs.get(key) or self._sessions.get(key)
 
-    def keys(self, *groups: Group) -> list[str]:
-        """The jobs of some groups, in the order they were begun."""
-        return [key for key, row in self._jobs.items() if row.group in groups]
+    def rows(self, groups: Container[Group]) -> list[Row]:
+        """The rows of some groups, in the order they were begun."""
+        return [row for row in self if row.group in groups]
 
-    def speed(self) -> float:
-        """Bytes per second now, over all uploads."""
-        return 1e6 * sum(s.speed_mbps for s in self._active.values() if s.status is UploadStatus.UPLOADING)
+    def everything(self) -> list[Row]:
+        """Every row, sessions that are shown as an upload too."""
+        return [*self._jobs.values(), *self._sessions.values()]
+
+    def speed(self, now: float) -> float:
+        """Bytes per second now, over all uploads.
+
+        Many small files, each too short for a speed of its own, have one together.
+        """
+        counts = self._sums.count
+        if not counts[Group.ACTIVE] and not counts[Group.WAITING]:
+            return 0.0
+        own = 1e6 * sum(s.speed_mbps for s in self._active.values() if s.status is UploadStatus.UPLOADING)
+        return max(own, self._meter.speed(now))
 
     def totals(self, now: float, wall: float) -> Totals:
         """Everything in one line.
@@ -240,17 +218,17 @@ class Board:
             now: Seconds on the board's steady clock.
             wall: Epoch seconds.
         """
-        tally, speed = self._tally, self.speed()
-        counts = {group: count for group, count in tally.count.items() if count}
+        sums, speed = self._sums, self.speed(now)
+        counts = {group: count for group, count in sums.count.items() if count}
         return Totals(
             files=len(self._jobs),
-            size=sum(tally.size.values()),
-            uploaded=sum(tally.uploaded.values()),
+            size=sum(sums.size.values()),
+            uploaded=sum(sums.uploaded.values()),
             counts=counts,
-            sizes={group: size for group, size in tally.uploaded.items() if size},
+            sizes={group: size for group, size in sums.uploaded.items() if size},
             speed=speed,
             hashing=1e6 * sum(s.speed_mbps for s in self._active.values() if s.status is UploadStatus.HASHING),
-            eta=self._meter.eta(now, tally.left()) if speed > 0 else None,
+            eta=self._meter.eta(now, sums.left()) if speed > 0 else None,
             elapsed=self._span(has_ended(counts), wall),
         )
 
@@ -265,36 +243,6 @@ class Board:
             last = max(row.shot.created_at + row.shot.elapsed_seconds for row in self._jobs.values())
             self._ended = last if self._moved == 0 else wall
         return max(0.0, self._ended - self._begun)
-
-    def count(self, which: Filter) -> int:
-        """How many rows a filter lets through."""
-        if Group.UNFINISHED in which.groups:
-            return len(self._ordered(which, ranked=False))
-        return sum(self._tally.count[group] for group in which.groups)
-
-    def page(self, which: Filter, number: int, size: int) -> Page:
-        """A window of rows: in the order they were begun where all fit, else what moves first.
-
-        Args:
-            which: The rows wanted.
-            number: Page, from 0; the nearest one that exists is given.
-            size: Rows per page.
-        """
-        keys = self._ordered(which, ranked=self.count(which) > size)
-        pages = max(1, math.ceil(len(keys) / size))
-        number = max(0, min(number, pages - 1))
-        rows = (self.get(key) for key in keys[number * size : (number + 1) * size])
-        return Page(tuple(row for row in rows if row is not None), number, pages, len(keys))
-
-    def _ordered(self, which: Filter, *, ranked: bool) -> list[str]:
-        """Keys of the rows let through; kept until a row comes, goes or changes its group."""
-        keys = self._keys.get((which, ranked))
-        if keys is None:
-            rows = [row for row in self if row.group in which.groups]
-            if ranked:
-                rows.sort(key=lambda row: _RANK[row.group])
-            keys = self._keys[which, ranked] = [row.key for row in rows]
-        return keys
 
 
 def _moved(old: UploadProgress | None, new: UploadProgress) -> int:

@@ -184,7 +184,7 @@ export class UploadRows {
       begun = Math.min(begun, created);
       ended = Math.max(ended, created + row.elapsed_seconds);
     }
-    if (counts.active) sum.speed = Math.max(sum.speed, this.#meter.rate(now));
+    if (counts.active || counts.waiting) sum.speed = Math.max(sum.speed, this.#meter.rate(now));
     sum.eta = sum.speed > 0 ? sum.left / sum.speed : null;
     sum.ended = !(counts.active || counts.waiting || counts.paused);
     if (!sum.ended) this.#endedAt = 0; // seen running: its end is seen too

@@ -50,48 +50,57 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> _Kernel:
     return made
 
 
-def click(button: ipywidgets.Button) -> dict[str, Any]:
-    return {"comm_id": button.model_id, "data": {"method": "custom", "content": {"event": "click"}}}
+def press(widget: ipywidgets.Widget, number: int) -> dict[str, Any]:
+    content = {"kind": "action", "id": f"page-{number}"}
+    return {"comm_id": widget.model_id, "data": {"method": "custom", "content": content}}
+
+
+def deliver(widget: ipywidgets.Widget, message: dict[str, Any]) -> None:
+    """The cell has ended, and the queue delivers what waited."""
+    widget._handle_custom_msg(message["data"]["content"], [])
 
 
 def test_a_click_is_heard_as_it_comes_in_and_acted_on_once(kernel: _Kernel) -> None:
     """While a cell awaits on ipykernel 6 its queue stands still: pause must not wait for that, nor happen twice."""
-    button, acted = ipywidgets.Button(), []
-    clicks.on_click(button, lambda: acted.append(1))
-    for _ in range(3):
-        kernel.take("comm_msg", click(button))
-    assert len(acted) == len(kernel.queued) == 3
-    for _ in range(3):
-        button.click()  # the cell has ended, and the queue delivers them
+    widget, acted = ipywidgets.DOMWidget(), []
+    clicks.on_message(widget, acted.append)
+    waiting = [press(widget, number) for number in range(3)]
+    for message in waiting:
+        kernel.take("comm_msg", message)
+    assert [content["id"] for content in acted] == ["page-0", "page-1", "page-2"]
+    assert len(kernel.queued) == 3
+    for message in waiting:
+        deliver(widget, message)
     assert len(acted) == 3
-    button.click()
+    deliver(widget, press(widget, 4))
     assert len(acted) == 4
-    button.close()
+    widget.close()
 
 
 def test_every_message_goes_where_ipykernel_sends_it(kernel: _Kernel) -> None:
     """Listening must not cost the kernel a message, whatever it is."""
-    button, acted = ipywidgets.Button(), []
-    clicks.on_click(button, lambda: acted.append(1))
+    widget, acted = ipywidgets.DOMWidget(), []
+    clicks.on_message(widget, acted.append)
     kernel.take("execute_request", {"code": "1"})
-    kernel.take("comm_msg", click(button) | {"comm_id": "somebody else's"})
-    kernel.take("comm_msg", {"comm_id": button.model_id, "data": {"method": "update", "state": {}}})
-    kernel.take("comm_msg", {"comm_id": button.model_id})
-    kernel.take("comm_msg", click(button), key=b"forged")
+    kernel.take("comm_msg", press(widget, 1) | {"comm_id": "somebody else's"})
+    kernel.take("comm_msg", {"comm_id": widget.model_id, "data": {"method": "update", "state": {}}})
+    kernel.take("comm_msg", {"comm_id": widget.model_id})
+    kernel.take("comm_msg", {"comm_id": widget.model_id, "data": {"method": "custom", "content": {"event": "click"}}})
+    kernel.take("comm_msg", press(widget, 2), key=b"forged")
     kernel.received([zmq.Frame(b"no message at all")])
-    assert len(kernel.queued) == 6
+    assert len(kernel.queued) == 7
     assert acted == []
-    button.close()
+    widget.close()
 
 
 def test_a_panel_that_is_gone_leaves_nothing_behind(kernel: _Kernel) -> None:
-    button = ipywidgets.Button()
-    clicks.on_click(button, lambda: None)
-    message = click(button)
-    assert message["comm_id"] in clicks._answers
-    button.close()
-    del button
+    widget = ipywidgets.DOMWidget()
+    clicks.on_message(widget, lambda content: None)
+    message = press(widget, 1)
+    assert message["comm_id"] in clicks._listeners
+    widget.close()
+    del widget
     gc.collect()
-    assert message["comm_id"] not in clicks._answers
+    assert message["comm_id"] not in clicks._listeners
     kernel.take("comm_msg", message)
     assert len(kernel.queued) == 1

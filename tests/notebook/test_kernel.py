@@ -55,7 +55,8 @@ def test_the_panel_goes_on_after_its_cell_and_ends_as_a_report(kernel: Kernel) -
     assert WIDGET in display["data"]
     assert display["data"]["text/plain"] == "<Panel a.bin>"
     assert "a.bin" in display["data"]["text/html"]
-    kernel.collect(lambda: len(_percents(kernel)) >= 4)  # it is painted while it runs
+    percents: set[float] = set()
+    kernel.collect(lambda: percents.update(r["percentage"] for r in kernel.page.rows()) or len(percents) >= 4)
     assert kernel.updates == []
     kernel.run("client.bandwidth_limit = None")
     kernel.collect(lambda: kernel.updates)
@@ -65,43 +66,38 @@ def test_the_panel_goes_on_after_its_cell_and_ends_as_a_report(kernel: Kernel) -
     assert "Uploaded" in update["data"]["text/html"]
 
 
-def _percents(kernel: Kernel) -> set[str]:
-    """What the panel has shown so far."""
-    values = [str(c["data"].get("state", {}).get("value", "")) for c in kernel.comms]
-    return {value.split("<b>")[1].split("%")[0] for value in values if "<b>" in value}
-
-
 def test_buttons_answer_while_nothing_runs(kernel: Kernel) -> None:
     """Pause must work when no cell runs, on every ipykernel, within a second."""
 
-    def press(icon: str, then: str) -> float:
-        button, pressed = kernel.button(icon), time.monotonic()
-        kernel.click(button)
-        kernel.collect(lambda: then in kernel.htmls())
+    def press(word: str, then: str) -> float:
+        pressed = time.monotonic()
+        kernel.press(word)
+        kernel.collect(lambda: kernel.statuses() == [then])
         return time.monotonic() - pressed
 
     kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')\njob")
-    kernel.collect(lambda: "Uploading" in kernel.htmls())
+    kernel.collect(lambda: kernel.statuses() == ["uploading"])
     took = []
     while min(took, default=1.0) >= 1.0:  # a busy machine may hold one up, but not each
         assert len(took) < 5, took
-        took.append(press("pause", "Paused"))
+        took.append(press("pause", "paused"))
         assert kernel.run("print(job.status)").text.strip() == "paused"
-        press("play", "Uploading")
-    kernel.click(kernel.button("times"))
-    kernel.collect(lambda: "Cancelled" in kernel.htmls())
+        press("resume", "uploading")
+    kernel.press("cancel")
+    kernel.collect(lambda: kernel.statuses() == ["cancelled"])
 
 
 def test_buttons_answer_while_a_cell_waits(kernel: Kernel) -> None:
     """Pause must work while a cell awaits something, on every ipykernel, and take effect once."""
     kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')\njob")
-    for icon, status in (("pause", "paused"), ("play", "uploading"), ("pause", "paused")):
-        button = kernel.button(icon)  # heard twice, the second time would undo the first
+    for word, status in (("pause", "paused"), ("resume", "uploading"), ("pause", "paused")):
+        kernel.collect(lambda word=word: kernel._rows_with(word))
+        # heard twice, the second time would undo the first
         cell = kernel.start(
             f"async with asyncio.timeout({PATIENCE / 2}):\n"
             f"    while job.status != '{status}': await asyncio.sleep(0.02)\n"
         )
-        kernel.click(button)
+        kernel.press(word)
         assert kernel.finish(cell).errors == []
         assert kernel.run("print(job.status)").text.strip() == status
     kernel.run("job.cancel()")
@@ -125,10 +121,10 @@ def test_after_a_restart_the_unfinished_upload_is_on_the_panel(fresh_kernel: Ker
         kernel.restart()
         kernel.forget()
         kernel.run(connect + "mine.panel()")
-        kernel.collect(lambda: "Resumable" in kernel.htmls())
-        assert "大文件.mkv" in kernel.htmls()
-        kernel.click(kernel.button("play"))
-        kernel.collect(lambda: "Resumable" not in kernel.htmls() and "resumed at" in kernel.htmls())
+        kernel.collect(lambda: [row["group"] for row in kernel.page.rows()] == ["unfinished"])
+        assert "大文件.mkv" in kernel.page.text()
+        kernel.press("resume")
+        kernel.collect(lambda: any(r["status"] == "uploading" and r["resumed_bytes"] for r in kernel.page.rows()))
         sandbox.clear_faults()
         kernel.run("import asyncio\nwhile not mine.jobs(): await asyncio.sleep(0.02)")
         done = kernel.run("result = await mine.jobs()[0]\nprint(result.success, result.resumed)")
@@ -183,7 +179,7 @@ def test_a_kernel_shut_down_leaves_the_truth_in_the_notebook(fresh_kernel: Kerne
     """A notebook that says "uploading 40 %" while its kernel is gone for days would lie."""
     kernel = fresh_kernel
     kernel.run("hold(after=2)\njob = client.submit(make('a.bin', 2_000_000), '/影视')\njob")
-    kernel.collect(lambda: "Uploading" in kernel.htmls())
+    kernel.collect(lambda: kernel.statuses() == ["uploading"])
     kernel.shut_down()
     kernel.collect(lambda: kernel.updates)
     assert "session is kept" in kernel.updates[-1]["data"]["text/html"]

@@ -13,6 +13,7 @@ from typing import Any, Self
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
+from panel_support import FrontEnd, action
 
 #: Seconds to wait for what must come; only a test that fails waits so long.
 PATIENCE = 120.0
@@ -45,7 +46,7 @@ class Kernel:
         argv = [str(python), "-W", "ignore", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         self._manager._kernel_spec = KernelSpec(argv=argv, display_name="test", language="python")
         self.updates: list[dict[str, Any]] = []
-        self.comms: list[dict[str, Any]] = []
+        self.page = FrontEnd()
 
     def __enter__(self) -> Self:
         env = dict(os.environ, IPYTHONDIR=str(self.directory / "ipython"), JUPYTER_RUNTIME_DIR=str(self.directory))
@@ -62,7 +63,7 @@ class Kernel:
 
     def forget(self) -> None:
         """Forget what was said to earlier tests."""
-        self.updates, self.comms = [], []
+        self.updates, self.page = [], FrontEnd()
         for told in self.directory.glob("*.told"):
             told.unlink()
 
@@ -127,7 +128,7 @@ class Kernel:
         if kind == "update_display_data":
             self.updates.append(content)
         elif kind.startswith("comm"):
-            self.comms.append(dict(content, kind=kind))
+            self.page.take(kind, content["comm_id"], content["data"])
         return message
 
     def wait_until_told(self, word: str) -> None:
@@ -137,32 +138,17 @@ class Kernel:
             assert time.monotonic() < end, f"nobody said {word}"
             time.sleep(0.01)
 
-    def click(self, model_id: str) -> None:
-        """Press a button as the front end does."""
-        content = {"comm_id": model_id, "data": {"method": "custom", "content": {"event": "click"}}}
+    def press(self, word: str) -> None:
+        """Press a row's button as the front end does, once there is a row that has it."""
+        self.collect(lambda: self._rows_with(word))
+        model_id, key = self._rows_with(word)[0]
+        content = {"comm_id": model_id, "data": {"method": "custom", "content": action(word, key)}}
         self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
 
-    def models(self) -> dict[str, dict[str, Any]]:
-        """The front end's view of every widget: state by id."""
-        states: dict[str, dict[str, Any]] = {}
-        for content in self.comms:
-            comm_id = content["comm_id"]
-            if content["kind"] == "comm_open":
-                states[comm_id] = dict(content["data"]["state"])
-            elif content["kind"] == "comm_close":
-                states.pop(comm_id, None)
-            elif content["data"].get("method") == "update" and comm_id in states:
-                states[comm_id].update(content["data"]["state"])
-        return states
+    def _rows_with(self, word: str) -> list[tuple[str, str]]:
+        lists = self.page.lists.items()
+        return [(i, key) for i, found in lists for key, row in found["rows"].items() if word in row["actions"]]
 
-    def button(self, icon: str) -> str:
-        """The id of the button with this icon."""
-        self.collect(lambda: self._buttons(icon))
-        return self._buttons(icon)[0]
-
-    def _buttons(self, icon: str) -> list[str]:
-        return [k for k, s in self.models().items() if s.get("icon") == icon and not s.get("disabled")]
-
-    def htmls(self) -> str:
-        """All text that the widgets show."""
-        return "\n".join(str(state.get("value", "")) for state in self.models().values())
+    def statuses(self) -> list[str]:
+        """How every upload stands, as the front end has it."""
+        return [row["status"] for row in self.page.rows()]

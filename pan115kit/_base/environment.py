@@ -22,5 +22,5 @@ def in_kernel() -> bool:
 
 
 def has_widgets() -> bool:
-    """Whether ipywidgets is installed; it is not imported for the question."""
-    return importlib.util.find_spec("ipywidgets") is not None
+    """Whether anywidget (and with it ipywidgets) is installed; it is not imported for the question."""
+    return importlib.util.find_spec("anywidget") is not None

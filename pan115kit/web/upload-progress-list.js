@@ -163,7 +163,7 @@ export class UploadProgressList extends HTMLElement {
   #heights = new Map(); // a row's shape, or the key of an expanded row -> pixels
   #tops = [0];
   #placed = new Map(); // key -> [place, since when]
-  #pressed = new Map(); // key and action -> when
+  #pressed = new Map(); // key -> [action, when], until its status is another one
   #statuses = new Map();
   #frame = 0;
   #toastTimer = 0;
@@ -368,6 +368,7 @@ export class UploadProgressList extends HTMLElement {
     for (const row of this.#rows.values()) {
       this.#statuses.set(row.job_id, row.status);
       const was = before.get(row.job_id);
+      if (was !== row.status) this.#pressed.delete(row.job_id);
       if (was && was !== row.status && ["done", "failed", "cancelled"].includes(row.group)) {
         ended.push(`${row.file_name}: ${this.#texts.say(`status.${row.status}`)}`);
       }
@@ -379,12 +380,12 @@ export class UploadProgressList extends HTMLElement {
   async #act(action, row, event) {
     const place = this.#placed.get(row.job_id);
     if (event?.detail > 0 && place && seconds() - place[1] < REBOUND_GUARD) return;
-    const mark = `${row.job_id} ${action} ${row.status}`;
-    if (this.hasAttribute("stale") || performance.now() - (this.#pressed.get(mark) ?? -PRESS_PAUSE) < PRESS_PAUSE) return;
+    const [pressed, when] = this.#pressed.get(row.job_id) ?? [];
+    if (this.hasAttribute("stale") || (pressed === action && performance.now() - when < PRESS_PAUSE)) return;
     const name = row.file_name;
     if (action === "cancel" && row.uploaded_bytes > 0 && !await this.#sure("view.sure_cancel", "view.yes_cancel", { name })) return;
     if (action === "discard" && !await this.#sure("view.sure_discard", "view.yes_discard", { name })) return;
-    this.#pressed.set(mark, performance.now());
+    this.#pressed.set(row.job_id, [action, performance.now()]);
     this.#emit(action, [row.job_id]);
   }
 

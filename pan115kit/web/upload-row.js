@@ -37,6 +37,7 @@ export const ROW_STYLE = `
 .file-id .icon-button svg { width: 14px; height: 14px; }
 .facts { display: flex; color: var(--dim); min-width: 0; overflow: hidden; }
 .facts > span + span::before { content: "·"; margin: 0 7px; color: var(--faint); }
+.idle .track, .idle .under { display: none; }
 .note { grid-column: 1 / -1; margin-top: 5px; padding: 3px 10px; border-radius: 8px; font-size: 12.5px; color: var(--tone);
   background: color-mix(in srgb, var(--tone) 9%, transparent); overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; text-align: start; }
@@ -87,7 +88,6 @@ function factsOf(row, texts) {
 function amountOf(row, texts) {
   const percent = formatPercent(shownPercentage(row));
   if (row.status === "hashing") return texts.say("view.hashed", { percent });
-  if (row.group === "waiting" && !row.uploaded_bytes) return formatBytes(row.total_bytes);
   return `${percent} (${formatBytes(row.uploaded_bytes)} / ${formatBytes(row.total_bytes)})`;
 }
 
@@ -103,10 +103,13 @@ function badgeOf(row, texts) {
   return texts.say(`status.${row.status}`);
 }
 
+/** Nothing has happened yet: its name and size are all there is. */
+const isIdle = (row) => row.group === "waiting" && !row.uploaded_bytes;
+
 const hasFileId = (row) => isSuccess(row) && Boolean(row.file_id);
 
 /** Rows of one shape have one height, which is measured once. */
-export const shapeOf = (row, texts) => `${noteOf(row, texts) !== ""}${hasFileId(row)}`;
+export const shapeOf = (row, texts) => [noteOf(row, texts) !== "", hasFileId(row), isIdle(row)].join();
 
 /** Everything there is to know, as [key, value, may be copied]. */
 function detailsOf(row, texts) {
@@ -165,7 +168,9 @@ export class UploadRowView {
     if (before.row?.file_name !== row.file_name) this.kind.replaceChildren(icon(kindOf(row.file_name)));
     write(this.name, row.file_name);
     attribute(this.name, "title", row.file_path);
-    write(this.folder, texts.say("view.to", { folder: row.target_path }));
+    const folder = texts.say("view.to", { folder: row.target_path });
+    write(this.folder, isIdle(row) ? `${folder} · ${formatBytes(row.file_size)}` : folder);
+    this.node.classList.toggle("idle", isIdle(row));
     this.#writeBadge(row, badgeOf(row, texts));
     const percentage = shownPercentage(row);
     const scale = `scaleX(${Math.max(0, Math.min(1, percentage / 100))})`;

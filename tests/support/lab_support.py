@@ -185,11 +185,11 @@ class Notebook:
 
     def text(self, cell: int) -> str:
         """What is read in a cell's output."""
-        return self.output(cell).inner_text()
+        return str(self.output(cell).evaluate(_ALL_TEXT))
 
     def badge(self, cell: int) -> Locator:
         """The status that a cell's output shows first."""
-        return self.output(cell).locator(".p-badge").first
+        return self.output(cell).locator(".badge").first
 
     def mimes(self, cell: int) -> list[str]:
         """What a cell's first output is made of, as it would be saved."""
@@ -208,8 +208,14 @@ class Notebook:
     def press(self, cell: int, name: str) -> None:
         """Press the first button of a cell's output with this word or tooltip."""
         self.output(cell).get_by_role("button", name=name).first.click()
+        if name == "Cancel":  # what was sent of it would be lost: it asks first
+            self.output(cell).locator("dialog [value=yes]").click()
 
 
+#: What is read in a node, inside its custom elements too.
+_ALL_TEXT = """node => {
+    const read = node => [...node.childNodes].map(c => c.nodeType === 3 ? c.data : read(c.shadowRoot ?? c)).join(" ");
+    return read(node); }"""
 _SELECT = """i => { const n = window.jupyterapp.shell.currentWidget.content; n.deselectAll(); n.activeCellIndex = i;
 """
 

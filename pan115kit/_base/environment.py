@@ -21,6 +21,6 @@ def in_kernel() -> bool:
     return getattr(shell(), "kernel", None) is not None
 
 
-def has_widgets() -> bool:
-    """Whether anywidget (and with it ipywidgets) is installed; it is not imported for the question."""
-    return importlib.util.find_spec("anywidget") is not None
+def has_widgets(package: str = "ipywidgets") -> bool:
+    """Whether ipywidgets (or what is built on it) is installed; it is not imported for the question."""
+    return importlib.util.find_spec(package) is not None

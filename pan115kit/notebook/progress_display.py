@@ -41,7 +41,7 @@ def show(progress: str, queue: UploadQueue, job_ids: Sequence[str]) -> Iterator[
     """Show uploads while the ``with`` block lasts.
 
     Args:
-        progress: ``panel``, ``tqdm``, ``none``, or ``auto``: the panel in a kernel with ipywidgets, else tqdm.
+        progress: ``panel``, ``tqdm``, ``none``, or ``auto``: the panel in a kernel with anywidget, else tqdm.
         queue: Whose uploads.
         job_ids: Which.
 
@@ -89,5 +89,5 @@ def begin(progress: str, queue: UploadQueue, job_ids: Sequence[str]) -> None:
 def _kind(progress: str) -> str:
     watcher(progress)
     if progress in ("auto", "panel"):
-        return "panel" if in_kernel() and has_widgets() else "tqdm"
+        return "panel" if in_kernel() and has_widgets("anywidget") else "tqdm"
     return progress

@@ -21,7 +21,7 @@ from ..i18n import catalogue, language
 from .clicks import on_message
 
 #: Texts that the list needs.
-_TEXTS = ("view.", "status.", "duration.", "language.tag")
+_TEXTS = ("view.", "status.", "waiting.", "duration.", "language.tag")
 _IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async|function|class|const)", re.MULTILINE)
 

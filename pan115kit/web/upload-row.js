@@ -100,6 +100,8 @@ export function noteOf(row, texts) {
 
 function badgeOf(row, texts) {
   if (row.group === "unfinished") return texts.say(row.process === null ? "view.resumable" : "view.elsewhere");
+  // what an upload waits for that is not its turn: the network, 115's limit, another process
+  if (row.waiting_for) return texts.say(`waiting.${row.waiting_for}`, { time: texts.duration(row.waiting_seconds) });
   return texts.say(`status.${row.status}`);
 }
 

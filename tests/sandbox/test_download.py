@@ -316,6 +316,7 @@ def chrome(reader: Reader, pick_code: str, path: str = "/app/chrome/downurl", na
 def test_encrypted_links_of_chrome_and_the_apps(reader: Reader) -> None:
     """Files above 200 MB could not be had on the cookie route (D3.1, D3.2)."""
     one, two = reader.box.put("/1.bin", b"11111"), reader.box.put("/2.bin", b"22222")
+    reader.box.set(web_link_limit=1)
     for path in ("/app/chrome/downurl", "/app/2.0/chrome/downurl"):
         reply = chrome(reader, f"{one.pick_code},{two.pick_code}", path)
         assert [(e["file_name"], e["file_size"], e["sha1"]) for e in reply["data"].values()] == [
@@ -327,6 +328,9 @@ def test_encrypted_links_of_chrome_and_the_apps(reader: Reader) -> None:
             for entry, found in zip(reply["data"].values(), reply["cookies"], strict=True)
         ]
         assert bytes_of == [b"11111", b"22222"]
+    web = chrome(reader, one.pick_code, "/files/download")
+    assert (web["data"]["file_name"], web["data"]["file_size"]) == ("1.bin", "5")
+    assert reader.get(web["data"]["file_url"], Cookie=web["cookies"][0].partition(";")[0]).content == b"11111"
     app = chrome(reader, one.pick_code, "/android/2.0/ufile/download", "pick_code")
     assert reader.get(app["data"]["url"], Cookie=app["cookies"][0].partition(";")[0]).content == b"11111"
 

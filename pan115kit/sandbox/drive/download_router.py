@@ -26,6 +26,8 @@ _FOLDER = Refusal(50015, "文件不存在或已经删除！")
 _TOO_LARGE = Refusal(50028, "文件大小超出限制，请使用115电脑端下载")
 _QUOTA = Refusal(406, "已达到当前访问上限，请稍后再试")
 _HANG_STEP = 0.05
+#: Bytes that a paced download sends at once.
+_PACED = 64 * 1024
 
 
 class DownloadRouter:
@@ -40,6 +42,7 @@ class DownloadRouter:
         cookie, token = self._drive.by_cookie, self._drive.by_token
         return [
             ("GET", r"/files/download", "files_download", cookie(self._web)),
+            ("POST", r"/files/download", "files_download", cookie(self._web_encrypted)),
             ("POST", r"/app/(?:2\.0/)?chrome/downurl", "chrome_downurl", cookie(self._chrome)),
             ("POST", rf"/(?:{_APPS})/2\.0/ufile/download", "app_download", cookie(self._app)),
             ("POST", r"/open/ufile/downurl", "open_downurl", token(self._open)),
@@ -65,29 +68,46 @@ class DownloadRouter:
 
     async def _web(self, call: Call) -> Response:
         """Plain JSON, up to 200 MB; its refusals are in ``msg`` and ``msg_code``."""
-        entry = self._wanted(call.query.get("pickcode", ""))
-        if isinstance(entry, Entry) and entry.is_dir:
-            entry = _FOLDER
-        elif isinstance(entry, Entry) and entry.size > self._drive.settings.web_link_limit:
+        entry = self._web_wanted(call.query.get("pickcode", ""))
+        if isinstance(entry, Entry) and entry.size > self._drive.settings.web_link_limit:
             entry = _TOO_LARGE
         if isinstance(entry, Refusal):
             call.note(str(entry.code))
             return answer({"state": False, "msg": entry.message, "msg_code": entry.code})
+        fields, link = self._web_fields(call, entry)
+        if call.query.get("dl") == "1":
+            fields["file_url_302"] = self._drive.links.make(entry, "", bound=0, tag="302", now=time.time()).url
+        reply = cookie_ok(user_id=self._drive.accounts.user_id, msg_code=0, **fields)
+        return _with_cookies(reply, [link])
+
+    async def _web_encrypted(self, call: Call) -> Response:
+        """The same by POST, encrypted as chrome's, without a limit (p115client 0.0.9.7)."""
+        pick_code, client_key = await self._m115(call, "pickcode")
+        entry = self._web_wanted(pick_code)
+        if isinstance(entry, Refusal):
+            call.note(str(entry.code))
+            return answer({"state": False, "msg": entry.message, "msg_code": entry.code})
+        fields, link = self._web_fields(call, entry)
+        return _with_cookies(self._reply(fields, client_key), [link])
+
+    def _web_wanted(self, pick_code: str) -> Entry | Refusal:
+        entry = self._wanted(pick_code)
+        return _FOLDER if isinstance(entry, Entry) and entry.is_dir else entry
+
+    def _web_fields(self, call: Call, entry: Entry) -> tuple[dict[str, object], DownloadLink]:
         call.note(entry.name)
         link = self._link(call, entry, self._drive.settings.link_bound, "0-0-0")
-        more: dict[str, object] = {"is_115chrome": 0, "is_snap": 0, "is_vip": 1, "file_url": link.url}
-        if call.query.get("dl") == "1":
-            more["file_url_302"] = self._drive.links.make(entry, "", bound=0, tag="302", now=time.time()).url
-        reply = cookie_ok(
-            file_id=str(entry.file_id),
-            file_name=entry.name,
-            file_size=str(entry.size),
-            pickcode=entry.pick_code,
-            user_id=self._drive.accounts.user_id,
-            msg_code=0,
-            **more,
-        )
-        return _with_cookies(reply, [link])
+        fields: dict[str, object] = {
+            "file_id": str(entry.file_id),
+            "file_name": entry.name,
+            "file_size": str(entry.size),
+            "pickcode": entry.pick_code,
+            "is_115chrome": 0,
+            "is_snap": 0,
+            "is_vip": 1,
+            "file_url": link.url,
+        }
+        return fields, link
 
     async def _chrome(self, call: Call) -> Response:
         pick_codes, client_key = await self._m115(call, "pickcode")
@@ -197,10 +217,16 @@ class DownloadRouter:
 
     async def _bytes(self, stored: StoredObject, wanted: ByteRange) -> AsyncIterator[bytes]:
         for chunk in self._drive.store.read(stored.segments, wanted.start, wanted.end - wanted.start):
-            delay = self._pacer.delay(len(chunk), self._drive.settings.download_bandwidth, time.monotonic())
-            if delay > 0:
-                await asyncio.sleep(delay)
-            yield chunk
+            bandwidth = self._drive.settings.download_bandwidth
+            if not bandwidth:
+                yield chunk
+                continue
+            for start in range(0, len(chunk), _PACED):
+                piece = chunk[start : start + _PACED]
+                delay = self._pacer.delay(len(piece), self._drive.settings.download_bandwidth, time.monotonic())
+                if delay > 0:
+                    await asyncio.sleep(delay)
+                yield piece
 
 
 class _Download(StreamingResponse):

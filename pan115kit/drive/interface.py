@@ -201,7 +201,7 @@ class Drive(abc.ABC):
             return made if made is not None else await self._make_levels(path)
 
     async def find_files(self, folder_id: str, sha1: str, size: int) -> list[Entry]:
-        """Files directly in ``folder_id`` with this content, newest first: how a doubtful end is settled (§5)."""
+        """Files directly in ``folder_id`` with this content, newest first: how a doubtful end is decided (§5)."""
         wanted = (sha1.upper(), size)
         return [
             entry

@@ -67,7 +67,7 @@ class OpenDrive(Drive):
         return await self._api.retrying(self._oss_token)
 
     async def close(self) -> None:
-        await self._tokens.settle()
+        await self._tokens.finish_renewal()
         await super().close()
 
     # -- account -----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_command(commands: Commands) -> None:
     """Add ``login`` to the command line."""
     parser = commands.add_parser("login", help=say("cli.login"), description=say("cli.login"))
-    parser.add_argument("--route", type=_login_name, default=None, metavar="cookie|open", help=say("cli.login.route"))
+    parser.add_argument("--route", type=_login_name, default=None, metavar="NAME", help=say("cli.login.route"))
     parser.add_argument("--app", default=None, help=say("cli.login.app"))
     parser.add_argument("--client-id", default=None, help=say("cli.login.client_id"))
     parser.add_argument("--save", choices=("file", "keyring"), help=say("cli.login.save"))

@@ -180,7 +180,7 @@ def test_keys_live_an_hour(sandbox: Sandbox, route: str) -> None:
     assert 3500 < token.expires_at - time.time() < 3700
 
 
-def test_throttled_keys_are_told_after_tries(sandbox: Sandbox) -> None:
+def test_throttled_keys_are_refused_after_tries(sandbox: Sandbox) -> None:
     """Throttling.User is a busy server, no login problem."""
     name = "gettoken"
     sandbox.fault(name, "state_false", times=None, code=400, message="Throttling.User")
@@ -197,7 +197,7 @@ def test_resume_gives_the_same_ticket(sandbox: Sandbox, route: str) -> None:
         assert isinstance(answer, NeedsUpload)
         first, again = answer.ticket, await drive.resume(answer.ticket.pick_code, claim(LARGE))
         assert again is not None
-        # 115 numbers each answer anew (x:task_uid); everything else is the same.
+        # 115 numbers each answer (x:task_uid); everything else is the same.
         assert replace(again, callback_var="") == replace(first, callback_var="")
         assert json.loads(again.callback_var)["x:pick_code"] == first.pick_code
         assert await drive.resume("nosuchpickcode", claim(LARGE)) is None

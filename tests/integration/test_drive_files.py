@@ -140,7 +140,7 @@ def test_content_is_found_by_sha1_below_a_folder(sandbox: Sandbox, route: str) -
     assert (found.name, found.sha1) == ("a.bin", sha1(b"same"))
 
 
-def test_space_is_told_in_bytes(sandbox: Sandbox, route: str) -> None:
+def test_space_is_reported_in_bytes(sandbox: Sandbox, route: str) -> None:
     sandbox.put("/x", b"12345")
     space = run(drive_at(sandbox, route), lambda drive: drive.space())
     assert space.used + space.left == space.total

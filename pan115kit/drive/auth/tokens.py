@@ -91,7 +91,7 @@ class TokenKeeper:
         await asyncio.shield(self._renewal)
         return self._pair.access
 
-    async def settle(self) -> None:
+    async def finish_renewal(self) -> None:
         """Wait for a renewal under way: cut off after 115 answered, it would cost the login."""
         if self._renewal is not None:
             await asyncio.wait([self._renewal])

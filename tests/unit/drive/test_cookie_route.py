@@ -81,7 +81,7 @@ def test_pasted_cookies_are_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "named"),
     [
         ("", "UID, CID, SEID"),
         ("UID=1_A1_2; CID=hush", "SEID"),
@@ -92,9 +92,9 @@ def test_pasted_cookies_are_read(text: str) -> None:
         ("UID=1_A1_2; CID=hush影; SEID=hush", "CID"),
     ],
 )
-def test_a_broken_cookie_is_told_by_name_never_by_value(text: str, told: str) -> None:
+def test_a_broken_cookie_is_named_by_part_never_by_value(text: str, named: str) -> None:
     """Notebooks with error messages are shared."""
-    with pytest.raises(CredentialsError, match=told) as caught:
+    with pytest.raises(CredentialsError, match=named) as caught:
         CookieDrive(Credentials(text))
     assert "hu" not in str(caught.value)
 
@@ -228,7 +228,7 @@ def test_both_separators_of_a_range_are_read() -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [(6, 700), (8, 702)])
-def test_a_refused_proof_is_made_anew_once(status: int, code: int) -> None:
+def test_a_refused_proof_is_made_again_once(status: int, code: int) -> None:
     """One hiccup of 115's check does not fail the file; a file that really differs does."""
     refusal = {"status": status, "statuscode": code, "statusmsg": "no"}
     signed = SignedRange("KEY", "ABCD")
@@ -242,7 +242,7 @@ def test_a_refused_proof_is_made_anew_once(status: int, code: int) -> None:
     assert len(server.init_forms()) == 2
 
 
-def test_sig_invalid_starts_the_init_anew() -> None:
+def test_sig_invalid_starts_the_init_again() -> None:
     """115 says so too when its own look-up was slow; the second check may be asked again then."""
     server = inits({"status": 0, "statuscode": 400, "statusmsg": "sig invalid"}, NEEDED)
     server.time.now += 0.5
@@ -260,7 +260,7 @@ def test_sig_invalid_for_ever_ends() -> None:
     assert len(server.init_forms()) == 1 + CONFIG.retries
 
 
-def test_wrong_parameters_are_told_at_once() -> None:
+def test_wrong_parameters_are_refused_at_once() -> None:
     """402 is not repeated."""
     server = inits({"status": 0, "statuscode": 402, "statusmsg": "target invalid"})
     with pytest.raises(DriveError, match="target invalid"):
@@ -304,7 +304,7 @@ def test_please_upgrade_fetches_the_newest_version_once() -> None:
 @pytest.mark.parametrize(
     "version_reply", [httpx.Response(500), {"data": {}}, {"data": {"win": {"version_code": CONFIG.app_version}}}]
 )
-def test_please_upgrade_is_told_where_nothing_newer_is_known(version_reply: Any) -> None:
+def test_please_upgrade_is_reported_where_nothing_newer_is_known(version_reply: Any) -> None:
     """With the option that helps."""
     server = inits({"status": 4, "statuscode": 403, "statusmsg": "请升级到最新版本"})
     server.on("/1/web/1.0/api/chrome", version_reply)

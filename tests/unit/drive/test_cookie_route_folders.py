@@ -103,7 +103,7 @@ def test_incomplete_keys_are_refused_without_showing_them(missing: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["", "ftp://x", "http://"])
-def test_an_unusable_endpoint_is_told(endpoint: str) -> None:
+def test_an_unusable_endpoint_is_reported(endpoint: str) -> None:
     """Not an httpx error during the first part."""
     with pytest.raises(DriveProtocolError, match="endpoint"):
         run(cookie_drive(keys_from(KEYS, endpoint={"endpoint": endpoint})), lambda drive: drive.oss_token())
@@ -185,7 +185,7 @@ def test_the_root_needs_no_call() -> None:
     assert server.requests == []
 
 
-def test_an_unusable_path_is_told_before_a_call() -> None:
+def test_an_unusable_path_is_reported_before_a_call() -> None:
     """115 would change it silently."""
     server = Scripted115()
     for path, kind in (('/a"b', TargetError), ("/a\nb", FileNameError)):
@@ -290,7 +290,7 @@ def test_files_of_a_batch_make_their_folder_once() -> None:
 
 
 def test_files_are_found_by_content_over_all_pages() -> None:
-    """A doubtful end is settled by what is in the folder, folders and other files left out."""
+    """A doubtful end is decided by what is in the folder, folders and other files left out."""
     pages = {
         "0": [{"cid": "5", "pid": "77", "n": "影片 1.mkv"}, {**LISTED, "fid": "901", "sha": SHA1.lower()}],
         "2": [{**LISTED, "fid": "902", "s": 5}, {**LISTED, "s": "3000000"}],

@@ -48,7 +48,7 @@ def test_a_passing_fault_is_repeated_with_growing_waits() -> None:
     assert server.time.sleeps == [0.5, 1.0, 2.0]
 
 
-def test_tries_end_and_the_last_error_is_told() -> None:
+def test_tries_end_and_the_last_error_is_reported() -> None:
     """Otherwise a dead host hangs the notebook for ever."""
     server = script(httpx.Response(503))
     with pytest.raises(DriveError, match="HTTP 503"):
@@ -134,7 +134,7 @@ def test_a_limit_with_a_time_is_waited_out_by_every_call() -> None:
     assert other_at[0] >= 45
 
 
-def test_a_limit_of_hours_is_told_instead_of_waited_out() -> None:
+def test_a_limit_of_hours_is_reported_instead_of_waited_out() -> None:
     """A cell that sleeps for hours looks dead."""
     server = script(httpx.Response(429, headers={"Retry-After": "7200"}, json={}))
     with pytest.raises(RateLimitedError):
@@ -327,7 +327,7 @@ def test_cancelling_a_call_takes_effect_at_once() -> None:
     asyncio.run(story())
 
 
-def test_a_closed_client_opens_anew() -> None:
+def test_a_closed_client_opens_again() -> None:
     """A drive that was closed and is used again works instead of raising RuntimeError."""
     server = script({"state": True})
     api = server.api()

@@ -39,7 +39,7 @@ def test_a_dot_in_prose_is_no_extension() -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", "a\udce9b"])
-def test_names_that_cannot_be_sent_are_told_at_once(name: str) -> None:
+def test_names_that_cannot_be_sent_are_refused_at_once(name: str) -> None:
     """Instead of a UnicodeEncodeError from deep inside, or an upload under another name."""
     with pytest.raises(FileNameError):
         shorten_file_name(name)
@@ -67,7 +67,7 @@ def test_folder_paths_come_into_one_form(given_path: str, expected: str) -> None
     "path",
     ['/a"b', "/a<b", "/a>b", "/..", "/a/../b", "/./a", "/a/ /b", "/" + "a" * 256, "/a" * 26],
 )
-def test_folders_115_refuses_are_told_before_anything_is_hashed(path: str) -> None:
+def test_folders_115_refuses_are_refused_before_anything_is_hashed(path: str) -> None:
     """add_path would silently replace the characters and make another folder."""
     with pytest.raises(TargetError):
         check_folder_path(path)

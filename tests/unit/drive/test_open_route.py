@@ -296,7 +296,7 @@ def test_one_kind_of_credentials_is_needed() -> None:
 
 
 @pytest.mark.parametrize("token", [" ", "a b", "a\nb", "令牌"])
-def test_a_token_no_header_can_carry_is_told_without_showing_it(token: str) -> None:
+def test_a_token_no_header_can_carry_is_reported_without_showing_it(token: str) -> None:
     """Instead of a UnicodeEncodeError inside httpx."""
     with pytest.raises(CredentialsError) as caught:
         OpenDrive(Credentials(access_token=token))

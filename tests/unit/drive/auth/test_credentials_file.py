@@ -88,7 +88,7 @@ def test_a_failed_save_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"acc"', "\udcff"])
-def test_a_damaged_file_is_told_without_its_content(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_is_reported_without_its_content(tmp_path: Path, text: str) -> None:
     """The user logs in again instead of reading a traceback."""
     store = CredentialStore(tmp_path)
     store.path.write_bytes(text.encode(errors="surrogateescape"))
@@ -152,7 +152,7 @@ def test_the_keyring_is_used_when_asked(tmp_path: Path, use_keyring: Callable[[K
 
 
 @pytest.mark.parametrize("none", [fail.Keyring, null.Keyring])
-def test_a_system_without_a_keyring_is_told_before_anything_is_scanned(
+def test_a_system_without_a_keyring_is_reported_before_anything_is_scanned(
     tmp_path: Path, use_keyring: Callable[[KeyringBackend], None], none: type[KeyringBackend]
 ) -> None:
     """Else the user scans a code, and what the scan gave is lost in a traceback (or, with ``null``, in silence)."""
@@ -168,14 +168,14 @@ class Broken(Remembering):
         raise ConnectionError("the session bus is gone")
 
 
-def test_a_broken_keyring_is_told(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
+def test_a_broken_keyring_is_reported(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
     """Whatever a backend raises is one line with a way out, before a code is shown."""
     use_keyring(Broken())
     with pytest.raises(CredentialsError, match=r"the session bus is gone.*save='file'"):
         CredentialStore(tmp_path, keyring=True)
 
 
-def test_a_locked_keyring_is_told(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
+def test_a_locked_keyring_is_reported(tmp_path: Path, use_keyring: Callable[[KeyringBackend], None]) -> None:
     """In one line, with the keyring's own words."""
     system = Remembering()
     use_keyring(system)
@@ -186,7 +186,7 @@ def test_a_locked_keyring_is_told(tmp_path: Path, use_keyring: Callable[[Keyring
             use()
 
 
-def test_a_missing_keyring_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_keyring_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to install."""
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(ConfigError, match=r"pan115kit\[keyring\]"):

@@ -152,7 +152,7 @@ def test_a_directory_that_cannot_be_locked_does_not_stop_an_upload(
     assert asked(at(once(), store)) == "100000001"
 
 
-def test_a_process_that_never_ends_its_renewal_is_told(
+def test_a_process_that_never_ends_its_renewal_is_reported(
     store: CredentialStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stopped process (Ctrl-Z) holds the lock: the others say so instead of hanging for ever."""

@@ -280,7 +280,7 @@ def test_a_token_about_to_end_is_renewed_before_the_call() -> None:
     assert server.forms(REFRESH)[1] == {"refresh_token": "refresh-2"}
 
 
-def test_an_on_tokens_that_fails_is_told_and_the_new_pair_is_used() -> None:
+def test_an_on_tokens_that_fails_is_reported_and_the_new_pair_is_used() -> None:
     """The old pair is dead: forgetting the new one would be a logout. What the callback raises is not shown."""
     server = Scripted115()
     server.on(USER, bearer("access-2", ME))

@@ -209,6 +209,7 @@ class ApiClient:
         client = self._http()
         headers = self._with_firewall_cookie(client, url, headers)
         broken: NetworkError | None = None
+        asked_at = self.timing.wall()
         try:
             response = await client.request(
                 method,
@@ -224,7 +225,7 @@ class ApiClient:
             # Raised outside the handler: httpx's error, its request and the cookie in it would stay in __context__.
             raise broken from None
         now = self.timing.wall()
-        self._compare_clocks(response.headers.get("Date", ""), now)
+        self._compare_clocks(response.headers.get("Date", ""), asked_at, now)
         failure = error_for_http(response.status_code, response.headers, response.content, now=now, route=self.route)
         if failure is not None:
             raise failure
@@ -355,12 +356,13 @@ class ApiClient:
         key = "drive.clock.fast" if self._clock_ahead > 0 else "drive.clock.slow"
         return say(key, time=format_duration(abs(self._clock_ahead)))
 
-    def _compare_clocks(self, date: str, now: float) -> None:
+    def _compare_clocks(self, date: str, asked_at: float, now: float) -> None:
+        """115's Date is from some moment between question and answer, which may be minutes apart."""
         moment = http_date(date)
         if moment is None:
             return
         was_wrong = self.clock_is_wrong
-        self._clock_ahead = now - moment
+        self._clock_ahead = max(0.0, asked_at - moment) + min(0.0, now - moment)
         if self.clock_is_wrong and not was_wrong:
             logger.warning("this computer's clock differs from 115's by %.0f s; set it", self._clock_ahead)
 

@@ -201,12 +201,12 @@ class Drive(abc.ABC):
             return made if made is not None else await self._make_levels(path)
 
     async def find_files(self, folder_id: str, sha1: str, size: int) -> list[Entry]:
-        """Files directly in ``folder_id`` with this content, newest first: how a doubtful end is decided (§5)."""
+        """Whole files directly in ``folder_id`` with this content, newest first: they decide a doubtful end (§5)."""
         wanted = (sha1.upper(), size)
         return [
             entry
             async for entry in self.list_folder(folder_id)
-            if not entry.is_folder and (entry.sha1, entry.size) == wanted
+            if not entry.is_folder and entry.complete and (entry.sha1, entry.size) == wanted
         ]
 
     def list_folder(self, folder_id: str = ROOT) -> AsyncIterator[Entry]:
@@ -424,8 +424,9 @@ class Drive(abc.ABC):
             entries = page.entries
         else:  # the folder keeps an order of its own: it may be anywhere
             entries = await self.find_files(claim.target_dir_id, claim.sha1, claim.file_size)
-        wanted = (claim.file_name, claim.sha1.upper(), claim.file_size, False)
-        match = next((e for e in entries if (e.name, e.sha1, e.size, e.is_folder) == wanted), None)
+        wanted = (claim.file_name, claim.sha1.upper(), claim.file_size)
+        files = (entry for entry in entries if not entry.is_folder and entry.complete)
+        match = next((file for file in files if (file.name, file.sha1, file.size) == wanted), None)
         return None if match is None else Instant(match.file_id, match.pick_code)
 
     async def _make_levels(self, path: str) -> str:

@@ -33,7 +33,7 @@ async def every_entry(fetch: FetchPage, *, window: int | None = None) -> AsyncIt
     total: int | None = None
     while True:
         page = await fetch(offset)
-        if total is not None and page.total < total and offset > 0:
+        if total is not None and page.total < total:
             restarts += 1
             if restarts > MOST_RESTARTS:
                 raise DriveError(say("drive.list.changes"), hint=say("drive.list.changes.hint"), retryable=True)

@@ -375,7 +375,9 @@ def test_an_instant_upload_whose_answer_was_lost_is_not_made_twice(fault: Any) -
 
 
 @pytest.mark.parametrize(
-    "other", [{"n": "other.mkv"}, {"s": 1}, {"sha": "0" * 40}, {"fid": ""}], ids=["name", "size", "sha1", "folder"]
+    "other",
+    [{"n": "other.mkv"}, {"s": 1}, {"sha": "0" * 40}, {"fid": ""}, {"sta": 0}],
+    ids=["name", "size", "sha1", "folder", "unfinished"],
 )
 def test_another_file_in_the_folder_is_not_taken_for_ours(other: dict[str, Any]) -> None:
     """Reported as uploaded, and not there: the worst of errors."""

@@ -293,11 +293,11 @@ def test_files_are_found_by_content_over_all_pages() -> None:
     """A doubtful end is decided by what is in the folder, folders and other files left out."""
     pages = {
         "0": [{"cid": "5", "pid": "77", "n": "影片 1.mkv"}, {**LISTED, "fid": "901", "sha": SHA1.lower()}],
-        "2": [{**LISTED, "fid": "902", "s": 5}, {**LISTED, "s": "3000000"}],
+        "2": [{**LISTED, "fid": "902", "s": 5}, {**LISTED, "fid": "903", "sta": "0"}, {**LISTED, "s": "3000000"}],
     }
 
     def files(request: httpx.Request) -> dict[str, Any]:
-        return {"state": True, "cid": 77, "count": 4, "data": pages[request.url.params["offset"]]}
+        return {"state": True, "cid": 77, "count": 5, "data": pages[request.url.params["offset"]]}
 
     server = Scripted115()
     server.on("/files", files)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sys
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 
 import httpx
@@ -392,3 +393,20 @@ def test_a_request_looks_for_no_module_that_is_missing() -> None:
 
     asyncio.run(story())
     assert missing == []
+
+
+def test_a_slow_answer_is_no_wrong_clock(caplog: pytest.LogCaptureFixture) -> None:
+    """115 counts a large folder for minutes; its Date may be from the beginning or the end of that."""
+    server = script()
+
+    async def slow(_request: httpx.Request) -> httpx.Response:
+        begun = server.time.now
+        await server.time.sleep(300)
+        return httpx.Response(200, json={"state": True}, headers={"Date": formatdate(begun, usegmt=True)})
+
+    server.on("/x", slow)
+    api = server.api()
+    asyncio.run(call(api))
+    assert not api.clock_is_wrong
+    assert api.server_time() == server.time.now
+    assert not caplog.records

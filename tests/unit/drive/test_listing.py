@@ -244,6 +244,7 @@ def test_a_folder_that_never_holds_still_is_given_up(wire: Wire) -> None:
     server.on(wire.files, paged(wire, lambda call: list(range(1, 3000 - call))))
     with pytest.raises(DriveError, match="changes again and again"):
         run(wire.drive(server), lambda drive: collected(drive.list_folder("123")))
+    assert server.paths().count(wire.files) == 12  # two pages, and five more times
 
 
 def test_one_folder_is_asked_for_in_our_order(wire: Wire) -> None:

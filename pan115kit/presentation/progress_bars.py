@@ -16,7 +16,8 @@ from typing import Any
 from .._base import event_loops
 from .._base.environment import has_widgets, in_kernel
 from .._base.safe_output import SafeStream
-from ..i18n import both
+from .._base.text_table import shorten
+from ..i18n import say, visible
 from ..models import UploadStatus
 from ..progress.snapshot import UploadProgress
 from ..transfer.queue import UploadQueue
@@ -28,6 +29,8 @@ TICK = 0.2
 LOG_INTERVAL = 10.0
 #: Bars left standing after their upload; later ones vanish, the total counts them.
 KEPT_BARS = 20
+#: Cells of a file's name at the head of a line.
+_NAME_WIDTH = 32
 
 _COLOURS = {UploadStatus.PAUSED: "#f57c00", UploadStatus.FAILED: "#d1242f", UploadStatus.CANCELLED: "#d1242f"}
 
@@ -137,11 +140,15 @@ class Bars:
         told = "" if plain else shot.label
         if shot.status is UploadStatus.FAILED and shot.error_message:
             told += f": {' '.join(shot.error_message.split())}"
-        if self._coloured and bar.colour != colour:
+        recoloured = self._coloured and bar.colour != colour
+        if recoloured:
             bar.colour = colour
-            bar.refresh()
         if (bar.postfix or "") != told:
-            bar.set_postfix_str(told)
+            bar.set_postfix_str(told, refresh=False)
+        elif not recoloured:
+            return
+        if not shot.status.is_final or self._drawn:  # a text bar is drawn once more when it is closed
+            bar.refresh()
 
     def _draw_total(self, shots: Sequence[UploadProgress]) -> None:
         sent = sum(shot.uploaded_bytes for shot in shots)
@@ -150,7 +157,7 @@ class Bars:
             shot.file_size if shot.status is UploadStatus.QUICK_SUCCESS else shot.resumed_bytes for shot in shots
         )
         if self._total is None:
-            self._total = self._bar(both("总计", "Total"), size, there, leave=True)
+            self._total = self._bar(say("bars.total"), size, there, leave=True)
         self._total.total = size
         if there > self._total.initial:
             self._total.n += there - self._total.initial
@@ -158,11 +165,11 @@ class Bars:
             self._total.initial = there
         _advance(self._total, sent)
         done = sum(shot.status.is_success for shot in shots)
-        self._total.set_postfix_str(both(f"{done}/{len(self._ids)} 个文件", f"{done}/{len(self._ids)} files"), False)
+        self._total.set_postfix_str(say("bars.files", done=done, total=len(self._ids)), False)
 
     def _open_hash(self, shot: UploadProgress) -> Any:
-        words_ = both("哈希", "Hash")
-        bar = self._hashing[shot.job_id] = self._bar(f"{words_} {shot.file_name}", shot.file_size, 0, leave=False)
+        name = say("bars.hashing", name=shot.file_name)
+        bar = self._hashing[shot.job_id] = self._bar(name, shot.file_size, 0, leave=False)
         return bar
 
     def _open(self, shot: UploadProgress) -> Any:
@@ -176,7 +183,7 @@ class Bars:
         return self._class(
             total=size,
             initial=begin,
-            desc=_short(name),
+            desc=shorten(visible(name), _NAME_WIDTH),
             unit="B",
             unit_scale=True,
             unit_divisor=1000,
@@ -210,16 +217,3 @@ def _safe_stream(stream: Any) -> SafeStream:
 def _advance(bar: Any, done: int) -> None:
     if done > bar.n:
         bar.update(done - bar.n)
-
-
-def _short(name: str, width: int = 32) -> str:
-    """A name for the head of a line; its end, with the extension, is what tells files apart.
-
-    Example:
-        >>> _short("a" * 40 + ".mkv", 12)
-        'aaaaa…aa.mkv'
-    """
-    if len(name) <= width:
-        return name
-    tail = (width - 1) // 2 + 1
-    return f"{name[: width - 1 - tail]}…{name[-tail:]}"

@@ -15,6 +15,7 @@ from panel_support import QuietQueue, wait_for
 from pan115kit import ConfigError, Pan115Client, UploadConfig
 from pan115kit._base import event_loops
 from pan115kit._base.safe_output import SafeStream
+from pan115kit._base.text_table import text_width
 from pan115kit.models import UploadStatus
 from pan115kit.notebook import progress_display
 from pan115kit.notebook.progress_display import begin, show, watcher
@@ -148,6 +149,32 @@ def test_paused_and_failed_uploads_are_seen(status: UploadStatus, colour: str) -
     assert bars._bars["a.bin"].colour == colour
     assert status.label in screen(file)[-1]
     assert ("no space" in screen(file)[-1]) == (status is UploadStatus.FAILED)
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO], ids=["terminal", "log"])
+def test_a_failure_is_drawn_once(kind: type[io.StringIO]) -> None:
+    """In a log, or where it is longer than the terminal, a line cannot be drawn over: it stood there three times."""
+    queue, file = QuietQueue(), kind()
+    upload = queue.add("a.bin", 1000)
+    steps: list[Any] = [
+        lambda: upload.set_status(UploadStatus.UPLOADING),
+        lambda: upload.set_status(UploadStatus.FAILED, error_message="no space"),
+    ]
+    drawn(queue, ["a.bin"], steps, file)
+    assert sum("no space" in frame for frame in screen(file)) == 1
+
+
+def test_a_name_in_a_bar_does_not_act() -> None:
+    """A file's name must not clear the screen; and a Chinese one is cut by the cells it takes, from its middle."""
+    queue, file = QuietQueue(), Terminal()
+    for name in ("a\x1b[2J\n.bin", "很长的名字" * 10 + "7.mkv"):
+        queue.add(name, 1000, UploadStatus.SUCCESS)
+        drawn(queue, [name], [lambda: None], file)
+    assert "\x1b[2J" not in file.getvalue()
+    assert r"a\x1b[2J\n.bin: 100%" in file.getvalue()
+    heads = [frame.partition(": ")[0] for frame in screen(file) if "7.mkv" in frame]
+    assert heads
+    assert all(text_width(head) <= 32 for head in heads)
 
 
 def test_a_resumed_bar_loses_its_orange() -> None:

@@ -349,7 +349,8 @@ class Column:
         return str(value) if issubclass(self.kind, StrEnum) else value
 
 
-def _column(model: type, name: str) -> Column:
+def column_of(model: type, name: str) -> Column:
+    """The column of a data class's field, or of a property that is worked out from its fields."""
     fields = {field.name: field for field in dataclasses.fields(model)}
     if name not in fields:
         return Column(name, get_type_hints(getattr(model, name).fget)["return"], is_stored=False)
@@ -370,13 +371,13 @@ def _history_names() -> Iterator[str]:
 
 
 #: What history shows, in this order.
-HISTORY_COLUMNS = tuple(_column(HistoryEntry, name) for name in _history_names())
+HISTORY_COLUMNS = tuple(column_of(HistoryEntry, name) for name in _history_names())
 
 #: What tables of sessions show, in this order; the rest of a session only a resume needs.
 SESSION_COLUMNS = (
-    *(_column(UploadSession, name) for name in ("session_id", "file_path", "file_name", "file_size", "file_sha1")),
-    *(_column(UploadSession, name) for name in ("target_dir_id", "target_path", "status", "total_parts")),
+    *(column_of(UploadSession, name) for name in ("session_id", "file_path", "file_name", "file_size", "file_sha1")),
+    *(column_of(UploadSession, name) for name in ("target_dir_id", "target_path", "status", "total_parts")),
     Column("uploaded_parts", int, is_stored=False),
     Column("progress", float, is_stored=False),
-    *(_column(UploadSession, name) for name in ("upload_id", "created_at", "updated_at", "error_message")),
+    *(column_of(UploadSession, name) for name in ("upload_id", "created_at", "updated_at", "error_message")),
 )

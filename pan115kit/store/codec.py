@@ -6,6 +6,7 @@ Such a text is stored as a BLOB, every other one as readable TEXT.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -30,9 +31,17 @@ def to_sql(text: str) -> SqlText:
     return text
 
 
-def from_sql(value: SqlText) -> str:
-    """The text that :func:`to_sql` stored."""
-    return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")
+def from_sql(value: object) -> str:
+    """The text that :func:`to_sql` stored.
+
+    Raises:
+        ValueError: It is no text.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogatepass")
+    raise ValueError(f"{value!r} is no text")
 
 
 def optional_to_sql(text: str | None) -> SqlText | None:
@@ -85,7 +94,11 @@ def identity_to_sql(identity: FileIdentity) -> str:
 
 
 def identity_from_sql(text: str) -> FileIdentity:
-    """The identity that :func:`identity_to_sql` stored."""
+    """The identity that :func:`identity_to_sql` stored.
+
+    Raises:
+        ValueError: It is none.
+    """
     device, inode, size, mtime_ns, ctime_ns = map(int, text.split(":"))
     return FileIdentity(device, inode, size, mtime_ns, ctime_ns)
 
@@ -95,6 +108,14 @@ def crc_to_sql(crc64: int | None) -> str | None:
     return None if crc64 is None else f"{crc64:016X}"
 
 
-def crc_from_sql(text: str | None) -> int | None:
-    """The CRC-64 that :func:`crc_to_sql` stored."""
-    return None if text is None else int(text, 16)
+def crc_from_sql(text: object) -> int | None:
+    """The CRC-64 that :func:`crc_to_sql` stored.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if text is None:
+        return None
+    if not isinstance(text, str) or not re.fullmatch("[0-9A-F]{16}", text):
+        raise ValueError(f"{text!r} is no CRC-64")
+    return int(text, 16)

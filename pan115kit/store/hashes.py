@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from ..models import FileIdentity
@@ -22,7 +23,7 @@ class HashStore:
         """The SHA-1 of a file that is still what it was (upper-case hex), or None."""
         query = "SELECT sha1 FROM hashes WHERE identity = ?"
         row = self._database.read(lambda c: c.execute(query, (identity_to_sql(identity),)).fetchone())
-        return None if row is None else str(row[0])
+        return row[0] if row is not None and _is_sha1(row[0]) else None
 
     def put(self, identity: FileIdentity, sha1: str) -> None:
         """Remember a file's SHA-1.
@@ -41,3 +42,7 @@ class HashStore:
             connection.execute("DELETE FROM hashes WHERE id <= (SELECT max(id) FROM hashes) - ?", (MAX_HASHES,))
 
         self._database.write(remember)
+
+
+def _is_sha1(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9A-F]{40}", value) is not None

@@ -15,11 +15,13 @@ from .codec import to_sql, value_from_sql, value_to_sql
 from .database import Database
 from .leases import LeaseStore
 from .sessions import delete_session
+from .unreadable import GuardedTable, decode_rows
 
 #: Points of progress curves kept over all uploads (139 hours at 1 Hz, some 30 MB); the oldest go first.
 MAX_SAMPLES = 500_000
 
 _STORED = [column for column in HISTORY_COLUMNS if column.is_stored]
+_TABLE, _SAMPLES = GuardedTable("history"), GuardedTable("samples")
 _COLUMNS = ", ".join(column.name for column in _STORED)
 _UPSERT = (
     f"INSERT INTO history ({_COLUMNS}) VALUES ({', '.join('?' * len(_STORED))}) "
@@ -66,16 +68,17 @@ class HistoryStore:
         Raises:
             ConfigError: One of them is negative or no number.
         """
-        query = f"SELECT {_COLUMNS} FROM history ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?"
+        query = f"SELECT id, {_COLUMNS} FROM history ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?"
         # SQLite: a negative limit is no limit
         window = (-1 if limit is None else _count("limit", limit), _count("offset", offset))
-        return [_decode(row) for row in self._database.read(lambda c: c.execute(query, window).fetchall())]
+        rows = self._database.read(lambda c: c.execute(query, window).fetchall())
+        return decode_rows(self._database, _TABLE, rows, _decode)
 
     def get(self, job_id: str) -> HistoryEntry | None:
         """How one job ended, or None."""
-        query = f"SELECT {_COLUMNS} FROM history WHERE job_id = ?"
-        row = self._database.read(lambda c: c.execute(query, (to_sql(job_id),)).fetchone())
-        return None if row is None else _decode(row)
+        query = f"SELECT id, {_COLUMNS} FROM history WHERE job_id = ?"
+        rows = self._database.read(lambda c: c.execute(query, (to_sql(job_id),)).fetchall())
+        return next(iter(decode_rows(self._database, _TABLE, rows, _decode)), None)
 
     def count(self) -> int:
         """How many entries there are."""
@@ -109,11 +112,11 @@ class HistoryStore:
 
     def _samples(self, job_id: str, order: str) -> builtins.list[Sample]:
         query = (
-            "SELECT s.time, s.uploaded_bytes, s.speed_mbps, s.phase FROM samples s "
+            "SELECT s.id, s.time, s.uploaded_bytes, s.speed_mbps, s.phase FROM samples s "
             f"WHERE s.job = (SELECT id FROM sampled_jobs WHERE job_id = ?) {order}"
         )
         rows = self._database.read(lambda c: c.execute(query, (to_sql(job_id),)).fetchall())
-        return [Sample(time, size, speed, Phase(phase)) for time, size, speed, phase in rows]
+        return decode_rows(self._database, _SAMPLES, rows, _decode_sample)
 
 
 def _append(connection: sqlite3.Connection, job_id: str, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -135,6 +138,13 @@ def _count(name: str, value: int) -> int:
     if not isinstance(value, int) or value < 0:
         raise ConfigError(say("argument.count", name=name, value=brief(value)))
     return value
+
+
+def _decode_sample(row: tuple[Any, ...]) -> Sample:
+    time, size, speed, phase = row
+    if not (isinstance(time, float) and isinstance(size, int) and isinstance(speed, float)):
+        raise ValueError(f"no sample: {row!r}")
+    return Sample(time, size, speed, Phase(phase))
 
 
 def _decode(row: tuple[Any, ...]) -> HistoryEntry:

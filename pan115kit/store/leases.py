@@ -64,8 +64,8 @@ class LeaseStore:
             mine = self._life.mark()
             if row is not None:
                 if row[1] == mine.owner:
-                    return from_sql(row[0]) == holder
-                if self._lives(row):
+                    return row[0] == to_sql(holder)
+                if self._living(row) is not None:
                     return False
             connection.execute(
                 f"INSERT OR REPLACE INTO leases (session_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -90,21 +90,22 @@ class LeaseStore:
 
     def owners(self) -> dict[str, LeaseOwner]:
         """The living holders of all sessions that have one, by session."""
-        query = f"SELECT session_id, {_COLUMNS} FROM leases"
+        query = f"SELECT session_id, {_COLUMNS} FROM leases WHERE typeof(session_id) = 'text'"
         rows = self._database.read(lambda connection: connection.execute(query).fetchall())
-        return {from_sql(session_id): _owner(tuple(row)) for session_id, *row in rows if self._lives(tuple(row))}
+        found = ((session_id, self._living(tuple(row))) for session_id, *row in rows)
+        return {session_id: owner for session_id, owner in found if owner is not None}
 
     def living_owner(self, connection: sqlite3.Connection, session_id: str) -> LeaseOwner | None:
         """As :meth:`owner`, within a transaction."""
         row = _row(connection, session_id)
-        return None if row is None or not self._lives(row) else _owner(row)
+        return None if row is None else self._living(row)
 
     def clean(self) -> None:
         """Drop the leases and lock files that dead processes left; done when a store is opened."""
 
         def drop_dead(connection: sqlite3.Connection) -> None:
             for session_id, *row in connection.execute(f"SELECT session_id, {_COLUMNS} FROM leases").fetchall():
-                if not self._lives(tuple(row)):
+                if self._living(tuple(row)) is None:
                     connection.execute("DELETE FROM leases WHERE session_id = ?", (session_id,))
             # Within the transaction: who looks at a lock file to acquire must not take our look for a living owner.
             owners.clean(self._database.directory)
@@ -118,21 +119,23 @@ class LeaseStore:
             self._database.write(lambda c: c.execute("DELETE FROM leases WHERE owner = ?", (mine,)))
             self._life.end()
 
-    def _lives(self, row: _Row) -> bool:
-        _, owner, locked, pid, host, started, _ = row
+    def _living(self, row: _Row) -> LeaseOwner | None:
+        """Whose lease it is, if they live; one that cannot be read was written by nobody of ours."""
+        holder, owner, locked, pid, host, started, since = row
+        if tuple(map(type, (owner, locked, pid, started, since))) != (str, int, int, str, float):
+            return None
+        try:
+            found = LeaseOwner(pid, from_sql(host), from_sql(holder), since)
+        except ValueError:
+            return None
         if owner == self._life.owner:
-            return True
-        mark = owners.Mark(owner, bool(locked), pid, from_sql(host), started)
-        return owners.is_alive(self._database.directory, mark)
+            return found
+        mark = owners.Mark(owner, bool(locked), pid, found.host, started)
+        return found if owners.is_alive(self._database.directory, mark) else None
 
 
 def _lease_row(holder: str, mark: owners.Mark, now: float) -> _Row:
     return to_sql(holder), mark.owner, int(mark.locked), mark.pid, to_sql(mark.host), mark.started, now
-
-
-def _owner(row: _Row) -> LeaseOwner:
-    holder, _, _, pid, host, _, since = row
-    return LeaseOwner(pid, from_sql(host), from_sql(holder), since)
 
 
 def _row(connection: sqlite3.Connection, session_id: str) -> _Row | None:

@@ -80,6 +80,12 @@ MIGRATIONS: list[tuple[str, ...]] = [
         )""",
         "CREATE INDEX samples_by_job ON samples (job)",
         "CREATE TABLE hashes (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, sha1 TEXT NOT NULL)",
+        """CREATE TABLE unreadable_rows (
+            id INTEGER PRIMARY KEY,
+            origin TEXT NOT NULL,
+            content TEXT NOT NULL,
+            set_aside_at REAL NOT NULL
+        )""",
         """CREATE TABLE leases (
             session_id TEXT PRIMARY KEY,
             holder TEXT NOT NULL,

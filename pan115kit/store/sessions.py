@@ -19,6 +19,7 @@ from .codec import crc_from_sql, crc_to_sql, from_sql, to_sql
 from .database import Database
 from .leases import LeaseOwner, LeaseStore
 from .rows import COLUMNS, COUNTED, SELECT, SELECT_SHOWN, UPSERT, by_column, decode, encode
+from .unreadable import GuardedTable, decode_rows
 
 SECONDS_PER_DAY = 86_400
 _LAST_FIRST = "ORDER BY s.updated_at DESC, s.id DESC"
@@ -63,6 +64,7 @@ class SessionStore:
         self._database = database
         self._leases = leases
         self._clock = clock
+        self._table = GuardedTable("sessions", before_delete=self._abort_unreadable)
 
     def save(self, session: UploadSession) -> None:
         """Store a session, new or changed.
@@ -91,17 +93,15 @@ class SessionStore:
     def get(self, session_id: str) -> UploadSession | None:
         """One session, or None."""
 
-        def find(connection: sqlite3.Connection) -> UploadSession | None:
-            query = f"{SELECT} WHERE s.session_id = ?"
-            row = connection.execute(query, (to_sql(session_id),)).fetchone()
-            return None if row is None else decode(row)
-
-        return self._database.read(find)
+        query = f"{SELECT} WHERE s.session_id = ?"
+        rows = self._database.read(lambda c: c.execute(query, (to_sql(session_id),)).fetchall())
+        return next(iter(decode_rows(self._database, self._table, rows, decode)), None)
 
     def list(self) -> list[UploadSession]:
         """All sessions, the one touched last first."""
         query = f"{SELECT} {_LAST_FIRST}"
-        return [decode(row) for row in self._database.read(lambda c: c.execute(query).fetchall())]
+        rows = self._database.read(lambda c: c.execute(query).fetchall())
+        return decode_rows(self._database, self._table, rows, decode)
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """All sessions as :meth:`list` orders them, but column by column and without what only a resume needs.
@@ -111,7 +111,12 @@ class SessionStore:
             ``uploaded_parts`` is how many there are.
         """
         query = f"{SELECT_SHOWN} {_LAST_FIRST}"
-        return by_column(self._database.read(lambda c: c.execute(query).fetchall()))
+        rows = self._database.read(lambda c: c.execute(query).fetchall())
+        try:
+            return by_column(rows)
+        except ValueError:  # a row that cannot be read: listing them moves it away
+            self.list()
+            return by_column(self._database.read(lambda c: c.execute(query).fetchall()))
 
     def update(self, session_id: str, **changes: Any) -> None:
         """Change some fields of a session and its ``updated_at``.
@@ -182,11 +187,11 @@ class SessionStore:
     def parts(self, session_id: str) -> builtins.list[Part]:
         """The parts OSS has acknowledged, by number."""
         query = (
-            "SELECT p.number, p.size, p.etag, p.crc64 FROM parts p JOIN sessions s ON p.session = s.id "
-            "WHERE s.session_id = ? ORDER BY p.number"
+            "SELECT p.session, p.number, p.number, p.size, p.etag, p.crc64 FROM parts p "
+            "JOIN sessions s ON p.session = s.id WHERE s.session_id = ? ORDER BY p.number"
         )
         rows = self._database.read(lambda c: c.execute(query, (to_sql(session_id),)).fetchall())
-        return [Part(number, size, from_sql(etag), crc_from_sql(crc)) for number, size, etag, crc in rows]
+        return decode_rows(self._database, _PARTS, rows, _decode_part)
 
     def discard(self, session_id: str) -> bool:
         """Forget a session somebody no longer wants; its multipart upload becomes a pending abort with it.
@@ -217,7 +222,8 @@ class SessionStore:
         limit = self._limit(days)
 
         def drop(connection: sqlite3.Connection) -> int:
-            rows = connection.execute("SELECT session_id FROM sessions WHERE updated_at < ?", (limit,)).fetchall()
+            query = "SELECT session_id FROM sessions WHERE updated_at < ? AND typeof(session_id) IN ('text', 'blob')"
+            rows = connection.execute(query, (limit,)).fetchall()
             names = [from_sql(row[0]) for row in rows]
             idle = [name for name in names if self._leases.living_owner(connection, name) is None]
             return sum(self._drop(connection, name) for name in idle)
@@ -230,9 +236,12 @@ class SessionStore:
 
     def pending_aborts(self) -> builtins.list[PendingAbort]:
         """The multipart uploads still to abort, the oldest first."""
-        query = "SELECT upload_id, bucket, object_key, created_at FROM pending_aborts ORDER BY created_at, upload_id"
+        query = (
+            "SELECT upload_id, upload_id, bucket, object_key, created_at FROM pending_aborts "
+            "ORDER BY created_at, upload_id"
+        )
         rows = self._database.read(lambda c: c.execute(query).fetchall())
-        return [PendingAbort(from_sql(u), from_sql(b), from_sql(k), created) for u, b, k, created in rows]
+        return decode_rows(self._database, _ABORTS, rows, _decode_abort)
 
     def forget_abort(self, upload_id: str) -> None:
         """The multipart upload is aborted (204), or OSS knows it no more (404)."""
@@ -265,11 +274,49 @@ class SessionStore:
             self._remember_abort(connection, PendingAbort(from_sql(row[0]), from_sql(row[1]), from_sql(row[2])))
         return delete_session(connection, session_id)
 
+    def _abort_unreadable(self, connection: sqlite3.Connection, key: tuple[Any, ...]) -> None:
+        """What OSS has of a session that cannot be read is given up with it, if its row still says what that is."""
+        query = "SELECT upload_id, bucket, object_key FROM sessions WHERE id = ?"
+        upload_id, bucket, object_key = connection.execute(query, key).fetchone()
+        try:
+            abort = PendingAbort(from_sql(upload_id), from_sql(bucket), from_sql(object_key))
+        except ValueError:
+            return
+        if abort.upload_id:
+            self._remember_abort(connection, abort)
+
     def _remember_abort(self, connection: sqlite3.Connection, abort: PendingAbort) -> None:
         connection.execute(
             "INSERT OR IGNORE INTO pending_aborts (upload_id, bucket, object_key, created_at) VALUES (?, ?, ?, ?)",
             _abort_row(abort, self._clock()),
         )
+
+
+def _decode_part(row: tuple[Any, ...]) -> Part:
+    number, size, etag, crc = row
+    if not (isinstance(number, int) and isinstance(size, int)):
+        raise ValueError(f"no part: {row!r}")
+    return Part(number, size, from_sql(etag), crc_from_sql(crc))
+
+
+def _decode_abort(row: tuple[Any, ...]) -> PendingAbort:
+    upload_id, bucket, object_key, created_at = row
+    if not isinstance(created_at, float):
+        raise ValueError(f"no abort: {row!r}")
+    return PendingAbort(from_sql(upload_id), from_sql(bucket), from_sql(object_key), created_at)
+
+
+def _count_parts(connection: sqlite3.Connection, key: tuple[Any, ...]) -> None:
+    """Bring a session's three figures in step with its parts again."""
+    connection.execute(
+        "UPDATE sessions SET (part_count, part_bytes, last_part) = (SELECT count(*), coalesce(sum(size), 0), "
+        "coalesce(max(number), 0) FROM parts WHERE session = sessions.id) WHERE id = ?",
+        key[:1],
+    )
+
+
+_PARTS = GuardedTable("parts", ("session", "number"), after_delete=_count_parts)
+_ABORTS = GuardedTable("pending_aborts", ("upload_id",))
 
 
 def busy(session_id: str, owner: LeaseOwner) -> SessionBusyError:

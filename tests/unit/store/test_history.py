@@ -137,11 +137,11 @@ def test_a_hash_is_known_only_for_the_very_same_file(store: Store) -> None:
 def test_only_the_newest_hashes_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashes, "MAX_HASHES", 5)
     for n in range(7):
-        store.hashes.put(FileIdentity(1, n, 1, 1, 1), f"{n}")
-    store.hashes.put(FileIdentity(1, 2, 1, 1, 1), "again")
-    store.hashes.put(FileIdentity(1, 7, 1, 1, 1), "7")
+        store.hashes.put(FileIdentity(1, n, 1, 1, 1), f"{n}" * 40)
+    store.hashes.put(FileIdentity(1, 2, 1, 1, 1), "A" * 40)
+    store.hashes.put(FileIdentity(1, 7, 1, 1, 1), "7" * 40)
     known = {n: sha1 for n in range(8) if (sha1 := store.hashes.get(FileIdentity(1, n, 1, 1, 1)))}
-    assert known == {2: "again", 4: "4", 5: "5", 6: "6", 7: "7"}
+    assert known == {2: "A" * 40, 4: "4" * 40, 5: "5" * 40, 6: "6" * 40, 7: "7" * 40}
 
 
 def test_a_column_that_came_later_is_added_to_a_history_that_lacks_it(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pan115kit import UploadConfig
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 HEADING = re.compile(r"^#{1,4} (?:§([\d.]+)|(D\d(?:\.\d)?)|(\d+)\.) ", re.MULTILINE)
 CITED = re.compile(r"protocol(?:\.md)? §([\d.]*\d)|\b(?:protocol-drive\.md )(D\d(?:\.\d+)?)|laws?(?:\.md)? (\d+)\b")
+VARIABLE = re.compile(r"\bPAN115_[A-Z0-9_]*[A-Z0-9]\b")
 #: Files and folders of the repository as a page names them.
 NAMED = re.compile(
     r"`((?:pan115kit|docs|tests|notebooks|_base|client|config|drive|entrypoints|errors|folders|i18n|job|models|notebook"
@@ -51,3 +55,13 @@ def test_what_a_page_names_is_there(page: str) -> None:
     named = set(NAMED.findall((DOCS / page).read_text("utf-8")))
     missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / "pan115kit" / name).exists()]
     assert not missing
+
+
+def test_every_setting_is_described() -> None:
+    """A setting that is on no page is one that nobody finds."""
+    page = (DOCS / "settings.md").read_text("utf-8")
+    used = {
+        name for path in (ROOT / "pan115kit").rglob("*.py") for name in VARIABLE.findall(path.read_text("utf-8"))
+    } | {field.name for field in dataclasses.fields(UploadConfig)}
+    assert len(used) > 20
+    assert {name for name in used if f"`{name}`" not in page} == set()

@@ -21,8 +21,13 @@ def pytest_runtest_setup() -> Generator[None, None, None]:
         yield
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A busy machine may hold up a cell's output for longer than nbval's five seconds."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A busy machine may hold up a cell's output for longer than nbval's five seconds.
+
+    And nbval does not measure coverage in its kernels, which it would begin as soon as pytest-cov measures the tests.
+    """
+    if getattr(config.option, "cov_source", None):
+        config.option.cov_source = []  # pytest-cov has read it already
     for item in items:
         if hasattr(item, "output_timeout"):
             item.output_timeout = 60

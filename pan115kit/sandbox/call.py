@@ -27,12 +27,7 @@ class ConnectionGone(Exception):
 
 
 class Pacer:
-    """Holds back bytes so that all bodies together keep to a bandwidth.
-
-    Example:
-        >>> Pacer().delay(1000, bandwidth=None, now=0.0)
-        0.0
-    """
+    """Holds back bytes so that all bodies together keep to a bandwidth."""
 
     def __init__(self) -> None:
         self._free_at = 0.0

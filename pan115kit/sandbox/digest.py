@@ -15,7 +15,7 @@ from typing import BinaryIO
 from fastcrc import crc64
 
 #: Bytes gathered before a worker thread hashes and writes them.
-_GULP = 1024 * 1024
+_BATCH = 1024 * 1024
 #: A body this short is hashed on the spot: a thread would cost more.
 _SMALL = 64 * 1024
 
@@ -39,10 +39,6 @@ class StreamDigest:
 
     Args:
         before: The whole object's hashes before this body; None when the body stands alone.
-
-    Example:
-        >>> digest = StreamDigest(RunningHash.start()); digest.update(b"hello 115"); digest.sha1
-        '090AB50BA0472161E944BB2F5709F7C8D134576F'
     """
 
     def __init__(self, before: RunningHash | None) -> None:
@@ -95,8 +91,8 @@ class StreamDigest:
 
 
 async def pump(chunks: AsyncIterator[bytes], digest: StreamDigest, file: BinaryIO) -> None:
-    """Stream a body to a file; two threads hash and write one gulp while the next one comes in."""
-    gulp: list[bytes] = []
+    """Stream a body to a file; two threads hash and write one batch while the next one comes in."""
+    batch: list[bytes] = []
     size = 0
     working: asyncio.Future[tuple[None, None]] | None = None
 
@@ -110,17 +106,17 @@ async def pump(chunks: AsyncIterator[bytes], digest: StreamDigest, file: BinaryI
 
     try:
         async for chunk in chunks:
-            gulp.append(chunk)
+            batch.append(chunk)
             size += len(chunk)
-            if size >= _GULP:
+            if size >= _BATCH:
                 if working is not None:
                     await asyncio.shield(working)
-                working = start(b"".join(gulp))
-                gulp, size = [], 0
+                working = start(b"".join(batch))
+                batch, size = [], 0
     finally:
         if working is not None:  # never close the file under the workers
             await working
-    rest = b"".join(gulp)
+    rest = b"".join(batch)
     if size > _SMALL:
         await start(rest)
     else:
@@ -129,22 +125,12 @@ async def pump(chunks: AsyncIterator[bytes], digest: StreamDigest, file: BinaryI
 
 
 def base64_md5(hex_md5: str) -> str:
-    """As Content-MD5 writes it.
-
-    Example:
-        >>> base64_md5("D41D8CD98F00B204E9800998ECF8427E")
-        '1B2M2Y8AsgTpgAmY7PhCfg=='
-    """
+    """As Content-MD5 writes it."""
     return base64.b64encode(bytes.fromhex(hex_md5)).decode()
 
 
 def is_base64_md5(text: str) -> bool:
-    """Is it a well-formed Content-MD5?
-
-    Example:
-        >>> is_base64_md5("1B2M2Y8AsgTpgAmY7PhCfg=="), is_base64_md5("x")
-        (True, False)
-    """
+    """Is it a well-formed Content-MD5?"""
     try:
         return len(base64.b64decode(text, validate=True)) == 16
     except binascii.Error:

@@ -1,10 +1,4 @@
-"""multipart/form-data: small forms at once, and PostObject's with a file that is streamed (protocol.md §2.6).
-
-Example:
-    >>> body = b'--B\\r\\nContent-Disposition: form-data; name="a"\\r\\n\\r\\n1\\r\\n--B--\\r\\n'
-    >>> read_form(body, 'multipart/form-data; boundary=B')
-    {'a': '1'}
-"""
+"""multipart/form-data: small forms at once, and PostObject's with a file that is streamed (protocol.md §2.6)."""
 
 from __future__ import annotations
 
@@ -23,10 +17,6 @@ def boundary_of(content_type: str) -> bytes:
 
     Raises:
         FormError: It names none.
-
-    Example:
-        >>> boundary_of('multipart/form-data; boundary="x y"')
-        b'x y'
     """
     message = Message()
     message["content-type"] = content_type
@@ -61,9 +51,6 @@ class FileForm:
     Args:
         chunks: The body.
         content_type: Its Content-Type.
-
-    Example:
-        ``form = FileForm(call.stream(), type); fields = await form.fields(); async for chunk in form.file(): …``
     """
 
     def __init__(self, chunks: AsyncIterator[bytes], content_type: str) -> None:

@@ -84,7 +84,7 @@ class StoredObject:
 
 
 class ObjectStore:
-    """Segments on disk, their meaning in the database.
+    """Segments on disk, what they belong to in the database.
 
     Args:
         folder: Where segment files live; leftovers that belong to nothing are removed at the start.
@@ -101,7 +101,7 @@ class ObjectStore:
     # -- bytes
 
     async def receive(self, chunks: AsyncIterator[bytes], before: RunningHash | None) -> Segment:
-        """Stream a body to disk; one gulp is hashed in a thread while the next one is read from the socket.
+        """Stream a body to disk; one batch is hashed in a thread while the next one is read from the socket.
 
         Raises:
             Whatever ``chunks`` raises; nothing stays on disk then.

@@ -104,12 +104,7 @@ class TrafficLog:
 
 
 def line(record: RequestRecord) -> str:
-    """A request in one line.
-
-    Example:
-        >>> "upload_part" in line(RequestRecord(1, 0.0, "PUT", "upload_part", "/b/k", status=200))
-        True
-    """
+    """A request in one line."""
     clock = time.strftime("%H:%M:%S", time.localtime(record.time)) + f".{int(record.time % 1 * 1000):03d}"
     side = "OSS" if record.route in (*OSS_ROUTES, "oss_other") else "115"
     status = str(record.status) if record.status else "—"

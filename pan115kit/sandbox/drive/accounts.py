@@ -118,7 +118,7 @@ class Accounts:
         self.log_in(_OWN_SLOT)
 
     def check_cookie(self, header: str) -> Refusal | None:
-        """None if the Cookie header is a living login; KID may be missing, as in old cookies."""
+        """None if the Cookie header is a valid login; KID may be missing, as in old cookies."""
         try:
             jar = {k.upper(): m.value for k, m in SimpleCookie(header).items()}
         except CookieError:
@@ -161,7 +161,7 @@ class Accounts:
         return value
 
     def check_bearer(self, header: str) -> Refusal | None:
-        """None if the Authorization header carries a living access token (codes: protocol.md §1.3)."""
+        """None if the Authorization header carries a valid access token (codes: protocol.md §1.3)."""
         scheme, _, value = header.partition(" ")
         if scheme.lower() != "bearer" or value.count(".") != 2:
             return Refusal(40140123, "access_token 格式错误（防篡改）")
@@ -245,12 +245,7 @@ class Accounts:
 
 
 def pkce_matches(verifier: str, challenge: str, method: str) -> bool:
-    """Is the challenge that of the verifier?  Standard and url-safe base64 both count (protocol.md §1.2).
-
-    Example:
-        >>> pkce_matches("0" * 64, base64.b64encode(hashlib.md5(b"0" * 64).digest()).decode(), "md5")
-        True
-    """
+    """Is the challenge that of the verifier?  Standard and url-safe base64 both count (protocol.md §1.2)."""
     if method not in ("sha256", "sha1", "md5"):
         return False
     digest = hashlib.new(method, verifier.encode()).digest()
@@ -259,10 +254,5 @@ def pkce_matches(verifier: str, challenge: str, method: str) -> bool:
 
 
 def utc(epoch: float) -> str:
-    """``2026-01-01T00:00:00Z``, as STS expirations are written.
-
-    Example:
-        >>> utc(0)
-        '1970-01-01T00:00:00Z'
-    """
+    """``2026-01-01T00:00:00Z``, as STS expirations are written."""
     return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -136,7 +136,7 @@ class DriveService:
     # -- who may come in, and how they are refused
 
     def by_cookie(self, handler: Handler) -> Handler:
-        """Let only a living cookie in."""
+        """Let only a valid cookie in."""
 
         async def guarded(call: Call) -> Response:
             refusal = self.accounts.check_cookie(call.headers.get("cookie", ""))
@@ -151,7 +151,7 @@ class DriveService:
         return guarded
 
     def by_token(self, handler: Handler) -> Handler:
-        """Let only a living access token in."""
+        """Let only a valid access token in."""
 
         async def guarded(call: Call) -> Response:
             refusal = self.accounts.check_bearer(call.headers.get("authorization", "")) or self._over_quota()

@@ -34,7 +34,7 @@ _SAMPLE_CALLBACK_URL = "http://uplb.115.com/3.0/samplecompleteupload.php"
 
 @dataclass(frozen=True, slots=True)
 class InitRequest:
-    """An init call, in the words of neither route.
+    """An init call, as both routes make it.
 
     Attributes:
         sha1: ``fileid`` as sent.
@@ -285,10 +285,5 @@ class Uploads:
 
 
 def php_json(data: dict[str, str]) -> str:
-    r"""JSON as 115's PHP writes it: no spaces, slashes escaped.
-
-    Example:
-        >>> php_json({"a": "/"})
-        '{"a":"\\/"}'
-    """
+    r"""JSON as 115's PHP writes it: no spaces, slashes escaped."""
     return json.dumps(data, separators=(",", ":")).replace("/", "\\/")

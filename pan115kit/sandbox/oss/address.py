@@ -9,14 +9,7 @@ from ..keys import BUCKET
 
 
 def locate(host: str, path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str] | None:
-    """Bucket and key of an OSS request in path style or virtual-host style; None for 115's own hosts.
-
-    Example:
-        >>> locate("127.0.0.1:9", "/fhnfile/k", {}, {}), locate("fhnfile.oss.test", "/k", {}, {})
-        (('fhnfile', 'k'), ('fhnfile', 'k'))
-        >>> locate("uplb.115.com", "/3.0/gettoken.php", {}, {}) is None
-        True
-    """
+    """Bucket and key of an OSS request in path style or virtual-host style; None for 115's own hosts."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     label, _, rest = name.partition(".")
     if label == BUCKET and rest:

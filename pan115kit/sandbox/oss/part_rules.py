@@ -18,10 +18,6 @@ def listed_parts(body: bytes) -> list[tuple[int, str]]:
 
     Raises:
         OssFault: 400 MalformedXML.
-
-    Example:
-        >>> listed_parts(b'<C><Part><PartNumber>1</PartNumber><ETag>"aa"</ETag></Part></C>')
-        [(1, 'AA')]
     """
     if b"<!" in body:  # no document type, no entities: nothing of the kind belongs here
         raise malformed_xml()
@@ -53,11 +49,6 @@ def chosen_parts(listed: list[tuple[int, str]], stored: list[Part], *, sequentia
 
     Raises:
         OssFault: 400 InvalidPartOrder, InvalidPart, PartNotSequential or EntityTooSmall.
-
-    Example:
-        >>> part = Part(1, 5, "AA", 0, "s", 0.0)
-        >>> chosen_parts([(1, "AA")], [part], sequential=True) == [part]
-        True
     """
     numbers = [number for number, _ in listed]
     if any(b <= a for a, b in pairwise(numbers)):
@@ -104,10 +95,6 @@ def number_between(text: str, name: str, low: int, high: int, default: int) -> i
 
     Raises:
         OssFault: 400 InvalidArgument.
-
-    Example:
-        >>> number_between("", "max-parts", 1, 1000, 1000), number_between("7", "max-parts", 1, 1000, 1000)
-        (1000, 7)
     """
     if text == "":
         return default
@@ -117,12 +104,7 @@ def number_between(text: str, name: str, low: int, high: int, default: int) -> i
 
 
 def byte_range(header: str, size: int) -> tuple[int, int, int]:
-    """First byte, one past the last, and the HTTP status for a ``Range`` header; one it does not fit is ignored.
-
-    Example:
-        >>> byte_range("bytes=2-3", 10), byte_range("bytes=-4", 10), byte_range("", 10)
-        ((2, 4, 206), (6, 10, 206), (0, 10, 200))
-    """
+    """First byte, one past the last, and the HTTP status for a ``Range`` header; one it does not fit is ignored."""
     match = _RANGE.fullmatch(header)
     if match is None or match.groups() == ("", ""):
         return 0, size, 200

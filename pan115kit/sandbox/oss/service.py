@@ -31,12 +31,7 @@ Handler = Callable[[Call, str, str], Awaitable[Response]]
 
 
 def operation(method: str, key: str, query: Mapping[str, str]) -> str:
-    """The route name of an OSS request.
-
-    Example:
-        >>> operation("PUT", "k", {"partNumber": "1", "uploadId": "U"}), operation("POST", "k", {"uploads": ""})
-        ('upload_part', 'initiate')
-    """
+    """The route name of an OSS request."""
     if not key:
         if method == "GET" and "uploads" in query:
             return "list_uploads"

@@ -1,4 +1,4 @@
-"""Is this OSS request signed by a living STS key?  V1 (header and URL) and V4 (header and URL), protocol.md §4.1.
+"""Is this OSS request signed by a valid STS key?  V1 (header and URL) and V4 (header and URL), protocol.md §4.1.
 
 Pure: the request, the known keys and the time come in, the key or an :class:`OssFault` comes out.
 """
@@ -98,7 +98,7 @@ def _verify_v1_header(request: SignedRequest, authorization: str, find_key: KeyF
     key_id, _, signature = authorization.removeprefix("OSS ").partition(":")
     # Aliyun's second Python SDK writes the header without its prefix.
     token = request.headers.get("x-oss-security-token") or request.headers.get("security-token", "")
-    key = _living_key(key_id.strip(), token, find_key, now)
+    key = _valid_key(key_id.strip(), token, find_key, now)
     date = request.headers.get("x-oss-date") or request.headers.get("date", "")
     _check_skew(_http_date(date), date, now)
     return _match_v1(request, key, date, signature.strip())
@@ -106,7 +106,7 @@ def _verify_v1_header(request: SignedRequest, authorization: str, find_key: KeyF
 
 def _verify_v1_url(request: SignedRequest, query: Mapping[str, str], find_key: KeyFinder, now: float) -> StsKey:
     token = query.get("security-token") or request.headers.get("x-oss-security-token", "")
-    key = _living_key(query["OSSAccessKeyId"], token, find_key, now)
+    key = _valid_key(query["OSSAccessKeyId"], token, find_key, now)
     expires = query.get("Expires", "")
     if not expires.isdigit():
         raise _denied("Invalid date (should be seconds since epoch).", "0002-00000225")
@@ -123,12 +123,7 @@ def _match_v1(request: SignedRequest, key: StsKey, date: str, signature: str) ->
 
 
 def v1_string(request: SignedRequest, date: str, resource: str) -> str:
-    """V1's string to sign (protocol.md §4.1).
-
-    Example:
-        >>> v1_string(SignedRequest("PUT", "b", "k", [("uploadId", "U"), ("x", "1")], {}), "D", "/b/k")
-        'PUT\\n\\n\\nD\\n/b/k?uploadId=U'
-    """
+    """V1's string to sign (protocol.md §4.1)."""
     headers = request.headers
     oss = "".join(f"{k}:{v.strip()}\n" for k, v in sorted(headers.items()) if k.startswith("x-oss-"))
     signed = sorted((k, v) for k, v in request.query if k in V1_SUBRESOURCES)
@@ -146,7 +141,7 @@ def _verify_v4_header(request: SignedRequest, authorization: str, find_key: KeyF
     match = _V4_HEADER.fullmatch(authorization)
     fields = dict(f.strip().partition("=")[::2] for f in match.group(1).split(",")) if match else {}
     key_id, scope = _credential(fields.get("Credential", ""))
-    key = _living_key(key_id, request.headers.get("x-oss-security-token", ""), find_key, now)
+    key = _valid_key(key_id, request.headers.get("x-oss-security-token", ""), find_key, now)
     stamp, when = _v4_time(request.headers)
     day = _day(_check_skew(when, stamp, now))
     additional = [h for h in fields.get("AdditionalHeaders", "").split(";") if h]
@@ -155,7 +150,7 @@ def _verify_v4_header(request: SignedRequest, authorization: str, find_key: KeyF
 
 def _verify_v4_url(request: SignedRequest, query: Mapping[str, str], find_key: KeyFinder, now: float) -> StsKey:
     key_id, scope = _credential(query["x-oss-credential"])
-    key = _living_key(key_id, query.get("x-oss-security-token", ""), find_key, now)
+    key = _valid_key(key_id, query.get("x-oss-security-token", ""), find_key, now)
     stamp = query.get("x-oss-date", "")
     when, life = _basic_date(stamp), query.get("x-oss-expires", "")
     if when is None or not life.isdigit():
@@ -214,7 +209,7 @@ def _credential(text: str) -> tuple[str, str]:
     return key_id, scope
 
 
-def _living_key(key_id: str, token: str, find_key: KeyFinder, now: float) -> StsKey:
+def _valid_key(key_id: str, token: str, find_key: KeyFinder, now: float) -> StsKey:
     key = find_key(key_id)
     if key is None or not token:
         # An STS key id without its token is as unknown to OSS as a made-up one.

@@ -112,6 +112,15 @@ class AllowedFolders:
                 return AllowedPath(str(folder.path / real.relative_to(root)), str(folder.path))
         raise OutsideFolderError(say("server.path_refused"), hint=say("server.path_refused.hint", folders=self))
 
+    def shows_hidden(self, path: str) -> bool:
+        """Whether hidden entries of the folder ``path`` may be uploaded.
+
+        Args:
+            path: As :meth:`place` spells it.
+        """
+        inside = [folder for folder in self.folders if Path(path).is_relative_to(folder.path)]
+        return any(folder.hidden for folder in inside)
+
     def __str__(self) -> str:
         return ", ".join(str(folder) for folder in self.folders)
 

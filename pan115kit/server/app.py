@@ -23,13 +23,14 @@ from .login_codes import LoginCodes
 from .responses import COMMON, add_error_answers
 from .routes.about import about_router
 from .routes.history import history_router
+from .routes.local import local_router
 from .routes.pages import pages_router
 from .routes.sessions import sessions_router
 from .routes.uploads import uploads_router
 from .websocket import WebSocketHub
 
 #: A router per resource; their order is that in which they are asked.
-ROUTERS = (sessions_router, history_router, about_router, uploads_router)
+ROUTERS = (sessions_router, history_router, about_router, local_router, uploads_router)
 WEBSOCKET_PATH = "/ws/upload/progress"
 
 _DESCRIPTION = """

@@ -99,11 +99,6 @@ def say(key: str, /, *, lang: str | None = None, **values: object) -> str:
     return text.format_map(values) if values else text
 
 
-def both(zh: str, en: str) -> str:
-    """Being replaced by :func:`say`."""
-    return zh if language() == "zh" else en
-
-
 #: What a terminal or a browser obeys or hides instead of showing it: control characters (C0, C1), line separators,
 #: marks that turn the direction of writing, invisible signs, tags, and halves of characters (broken file names).
 #: The joiners U+200C and U+200D stay: emoji and several scripts are written with them.

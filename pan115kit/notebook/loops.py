@@ -13,7 +13,7 @@ from typing import Any
 
 from .._base.environment import in_kernel
 from ..errors import ConfigError
-from ..i18n import both
+from ..i18n import say
 
 #: From here on nest-asyncio leaves cells hanging: its patch re-enters contexts that the kernel holds.
 _FIRST_BROKEN_IPYKERNEL = 7
@@ -40,27 +40,21 @@ def enable_nested_loops() -> str:
     name = package_for(_ipykernel_major() if in_kernel() else 0, sys.version_info[:2])
     if name == "nest-asyncio2" and _applied_by("nest_asyncio"):
         raise ConfigError(
-            both(
-                "nest-asyncio 已被启用，它在 ipykernel 7 上会让后面的单元格一直停在 [*]",
-                "nest-asyncio is applied already, and with ipykernel 7 it leaves later cells at [*]",
-            ),
-            hint=both(
-                "删除 nest_asyncio.apply()，重启内核，再调用 enable_nested_loops()",
-                "remove nest_asyncio.apply(), restart the kernel, then call enable_nested_loops()",
-            ),
+            say("loops.already_applied"),
+            hint=say("loops.already_applied.hint"),
         )
     try:
         module = importlib.import_module(name.replace("-", "_"))
     except ImportError:
         raise ConfigError(
-            both(f"没有安装 {name}", f"{name} is not installed"), hint=f"pip install {name}, or 'pan115kit[notebook]'"
+            say("loops.not_installed", name=name), hint=say("loops.not_installed.hint", name=name)
         ) from None
     try:
         module.apply(_running_loop())
     except ValueError as error:
         raise ConfigError(
-            both(f"无法让这个事件循环嵌套：{error}", f"this event loop cannot be nested: {error}"),
-            hint=both("改用 await", "use await instead"),
+            say("loops.cannot_nest", error=error),
+            hint=say("loops.cannot_nest.hint"),
         ) from None
     return name
 

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from .._base import event_loops
 from .._base.environment import in_kernel
+from .._base.safe_output import out_width
 from ..errors import StoreError
 from ..i18n import say
 from ..models import UploadSession
 from ..presentation.rows import Action, Group, Row, row_json
 from ..presentation.upload_list import Totals, UploadList
+from ..presentation.upload_table import uploads_table
 from ..store import LeaseOwner, Store
 from ..transfer.queue import UploadQueue
 from .report import uploads_report
@@ -174,7 +176,8 @@ class Panel:
         return self.widget
 
     def _bundle(self) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self.report()}
+        text = repr(self) if in_kernel() else self.text()
+        bundle: dict[str, Any] = {"text/plain": text, "text/html": self.report()}
         if in_kernel() and not self._closed and not self._is_over():
             self._thaw()
             with contextlib.suppress(ModuleNotFoundError):
@@ -192,6 +195,13 @@ class Panel:
         # no figures: executed notebooks are compared by their text
         row = self._only_row()
         return f"<Panel {row.shot.file_name if row else self._title}>"
+
+    def text(self) -> str:
+        """Its content now as a table of text that fits the terminal."""
+        with self._lock:
+            self._take_in()
+            rows = self._list.everything()
+        return uploads_table(rows, out_width())
 
     def report(self) -> str:
         """Its content now as static HTML."""

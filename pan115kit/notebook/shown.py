@@ -42,7 +42,9 @@ class Shown:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         html = self._static_html()
-        return self.panel()._repr_mimebundle_() if html is None else {"text/plain": repr(self), "text/html": html}
+        if html is not None or not in_kernel():
+            return {"text/plain": repr(self), "text/html": html or self.panel().report()}
+        return self.panel()._repr_mimebundle_()
 
     def _repr_html_(self) -> str:
         return self._static_html() or self.panel().report()

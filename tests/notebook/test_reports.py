@@ -6,11 +6,17 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from panel_support import QuietQueue
 
+from pan115kit.client import Pan115Client
 from pan115kit.folders.plan import FolderPlan, PlannedFile, Skipped
 from pan115kit.models import UploadResult, UploadSession, UploadStatus
+from pan115kit.notebook.panel import Panel
 from pan115kit.notebook.report import MAX_ROWS, plan_report, result_report, sessions_report, uploads_report
+from pan115kit.presentation.rows import Row
 from pan115kit.presentation.upload_list import UploadList
+from pan115kit.presentation.upload_table import uploads_table
 from pan115kit.progress.snapshot import UploadProgress
 
 EVIL = '<script>alert("x")</script>&.bin'
@@ -96,3 +102,28 @@ def test_failed_uploads_are_never_among_the_rows_left_out() -> None:
     assert "why" in html
     assert f"{5001 - MAX_ROWS} more" in html
     assert len(html) < 20_000, "it stays in the notebook"
+
+
+def test_a_terminals_ipython_shows_how_uploads_stand() -> None:
+    """``client.panel()`` and a job as a cell's last line showed ``<Panel movie.mkv>`` there, and nothing else."""
+    queue = QuietQueue()
+    queue.add("电影\x1b[2J.mkv", 1_500_000, UploadStatus.UPLOADING, done=750_000)
+    queue.add("broken.mkv", 1000, UploadStatus.FAILED)
+    panel = Panel(queue)  # type: ignore[arg-type]
+    shown = DisplayFormatter().format(panel)[0]["text/plain"]
+    panel.close()
+    lines = shown.splitlines()
+    assert len(lines) == 3
+    assert any(r"电影\x1b[2J.mkv" in line and "50.0%" in line and "1.5 MB" in line for line in lines)
+    assert any("broken.mkv" in line and "it broke" in line for line in lines)
+    with Pan115Client.sandbox() as client:
+        assert DisplayFormatter().format(client)[0]["text/plain"] == repr(client)
+        assert DisplayFormatter().format(client.panel())[0]["text/plain"] == "no uploads"
+
+
+def test_a_table_of_very_many_uploads_is_short() -> None:
+    """A terminal scrolls away what it cannot hold: thirty lines and a number."""
+    rows = [Row(str(n), UploadProgress(str(n), f"/{n}", f"{n}.bin", 1)) for n in range(10_000)]
+    lines = uploads_table(rows, 80).splitlines()
+    assert len(lines) == 1 + 30 + 1
+    assert lines[-1] == "… and 9970 more"

@@ -210,8 +210,8 @@ def wait(
             try:
                 return future.result(step)
             except concurrent.futures.TimeoutError:
-                if future.done():
-                    raise
+                if future.done():  # it may have ended just as the tick ran out: its own outcome counts
+                    return future.result()
                 if end is not None and time.monotonic() >= end:
                     raise TimeoutError(say("loop.still_running")) from None
     except KeyboardInterrupt:

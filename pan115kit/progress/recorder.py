@@ -49,6 +49,21 @@ class ProgressRecorder:
         changed: Called under the lock after every change, with whether it was the last; returns the new version.
     """
 
+    __slots__ = (
+        "_clock",
+        "_lock",
+        "_meter_",
+        "_on_change",
+        "_state",
+        "_wall_clock",
+        "created_at",
+        "file_name",
+        "file_path",
+        "file_size",
+        "job_id",
+        "target_path",
+    )
+
     def __init__(
         self,
         job_id: str,
@@ -73,12 +88,18 @@ class ProgressRecorder:
         self.target_path = target_path
         self.created_at = wall_clock()
         self._state = _State()
-        self._meter = RateMeter(clock())
+        self._meter_: RateMeter | None = None  # a waiting upload needs none, and there may be 100,000 of them
 
     @property
     def status(self) -> UploadStatus:
         """The status now."""
         return self._state.status
+
+    @property
+    def _meter(self) -> RateMeter:
+        if self._meter_ is None:
+            self._meter_ = RateMeter(self._clock())
+        return self._meter_
 
     @property
     def version(self) -> int:
@@ -104,7 +125,7 @@ class ProgressRecorder:
             elif not status.is_active and state.stretch is not None:
                 state.worked += now - state.stretch
                 state.stretch = None
-            if status is not state.status:
+            if status is not state.status and (status.is_active or self._meter_ is not None):
                 self._meter.reset(now, state.hashed if status is UploadStatus.HASHING else state.uploaded)
             state.status = status
             state.error_message = error_message

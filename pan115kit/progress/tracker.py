@@ -40,7 +40,10 @@ class ProgressTracker:
         self._lock = threading.RLock()
         self._clock = clock
         self._wall_clock = wall_clock
-        self._recorders: dict[str, ProgressRecorder] = {}
+        self._recorders: dict[str, ProgressRecorder] = {}  # the first begun first
+        self._by_change: dict[str, ProgressRecorder] = {}  # the last changed last
+        self._active: dict[str, ProgressRecorder] = {}
+        self._finished: dict[str, None] = {}  # the first that ended first
         self._latest: dict[str, str] = {}
         self._callbacks = CallbackRegistry(self._lock)
         self._version = 0
@@ -81,20 +84,31 @@ class ProgressTracker:
         """Stop showing an upload."""
         with self._lock:
             recorder = self._recorders.pop(job_id, None)
+            for found in (self._by_change, self._active, self._finished):
+                found.pop(job_id, None)
             self._callbacks.drop(job_id)
             if recorder is not None and self._latest.get(recorder.file_path) == job_id:
                 del self._latest[recorder.file_path]
             self._version += 1
 
     def _drop_oldest(self) -> None:
-        if len(self._recorders) <= KEPT_FINISHED:
-            return
-        finished = [j for j, r in self._recorders.items() if r.status.is_final]
-        for job_id in finished[: len(self._recorders) - KEPT_FINISHED]:
-            self.forget(job_id)
+        while len(self._recorders) > KEPT_FINISHED and self._finished:
+            self.forget(next(iter(self._finished)))
 
     def _changed(self, recorder: ProgressRecorder, final: bool) -> int:
         self._version += 1
+        job_id, status = recorder.job_id, recorder.status
+        if job_id in self._recorders:
+            self._by_change.pop(job_id, None)
+            self._by_change[job_id] = recorder
+            if status.is_active:
+                self._active[job_id] = recorder
+            else:
+                self._active.pop(job_id, None)
+            if status.is_final:
+                self._finished[job_id] = None
+            else:
+                self._finished.pop(job_id, None)
         if not self._callbacks.empty:
             self._callbacks.notify(recorder, urgent=final)
         return self._version
@@ -123,10 +137,14 @@ class ProgressTracker:
             return [*self._recorders]
 
     def changed_since(self, version: int) -> tuple[int, list[UploadProgress]]:
-        """The present version, and the uploads that changed after ``version`` or are moving."""
+        """The present version, and the uploads that changed after ``version`` or are moving, in any order."""
         with self._lock:
-            changed = [r.snapshot() for r in self._recorders.values() if r.version > version or r.status.is_active]
-            return self._version, changed
+            found = dict(self._active)
+            for job_id, recorder in reversed(self._by_change.items()):
+                if recorder.version <= version:
+                    break
+                found[job_id] = recorder
+            return self._version, [recorder.snapshot() for recorder in found.values()]
 
     async def get_progress(self, file_path: str | os.PathLike[str]) -> UploadProgress | None:
         """The newest upload of a local file, or None (specification's name)."""

@@ -30,7 +30,7 @@ from ..store import Store, session_id_for
 from .job_state import TO_RETRY, JobEvent, JobState, next_state
 from .queued_job import QueuedJob
 from .records import UploadRecords
-from .running_jobs import JobKey, RunningJobs
+from .running_jobs import RunningJobs
 from .upload import Upload, UploadRequest
 from .upload_context import UploadContext
 from .upload_options import DEFAULT_OPTIONS, UploadOptions
@@ -94,6 +94,7 @@ class UploadQueue:
         self._jobs: dict[str, QueuedJob] = {}
         self._orders = itertools.count()
         self._submitted: deque[QueuedJob] = deque()  # by other threads, not yet seen by the loop
+        self._running_here = _running.setdefault(str(context.store.directory), RunningJobs())
         self._waiting = WaitingList()
         self._busy: dict[str, QueuedJob] = {}  # those with a task, the longest running first
         self._running = 0  # slots in use
@@ -132,9 +133,9 @@ class UploadQueue:
         """
         self.check_open()
         path = local_path(file_path)
-        request = UploadRequest(uuid.uuid4().hex, path, options)
-        with _running.lock:
-            running = _running.get(self._key(request))
+        request = UploadRequest.of(uuid.uuid4().hex, path, options)
+        with self._running_here.lock:
+            running = self._running_here.get(request.session_id)
             joins = running is not None and self._may_join(running)
             submitted = running if running is not None and joins else Submitted(self, self._new_job(request))
         if joins:  # outside: the loop may want the lock while we wait for it
@@ -146,9 +147,6 @@ class UploadQueue:
     def _may_join(self, running: Submitted) -> bool:
         return not running.job.state.is_final and running.queue.context.account == self.context.account
 
-    def _key(self, request: UploadRequest) -> JobKey:
-        return str(self.store.directory), request.session_id
-
     def _new_job(self, request: UploadRequest) -> QueuedJob:
         path = request.file_path
         recorder = self.tracker.open(
@@ -157,7 +155,7 @@ class UploadQueue:
         upload = Upload(request, self.context, recorder, self._clock)
         job = QueuedJob(request, recorder, next(self._orders), upload, self._clock())
         self._jobs[job.job_id] = job
-        _running.add(self._key(request), Submitted(self, job))
+        self._running_here.add(request.session_id, Submitted(self, job))
         self._submitted.append(job)
         if not self._waking:  # ten thousand files queued at once are looked at once
             self._waking = True
@@ -302,7 +300,7 @@ class UploadQueue:
         if job.hashing is not None and after is not JobState.RUNNING:
             job.hashing.cancel()
         if after.is_final:
-            _running.discard(self._key(job.request), Submitted(self, job))
+            self._running_here.discard(job.request.session_id, Submitted(self, job))
         if after is JobState.WAITING:
             self._enter_waiting(job, again=before.is_final or before in TO_RETRY)
         elif after is JobState.PAUSED and before is JobState.WAITING:
@@ -320,7 +318,7 @@ class UploadQueue:
             # what the earlier run has sent was sent: one job, one account of it
             job.upload = Upload(job.request, self.context, job.recorder, self._clock, job.stats)
             job.hashed, job.started_at, job.error = False, 0.0, None
-            _running.add(self._key(job.request), Submitted(self, job))
+            self._running_here.add(job.request.session_id, Submitted(self, job))
         self._ended.pop(job.job_id, None)
         job.recorder.set_status(UploadStatus.PENDING)
         self._waiting.add(job.job_id, job.request.options.priority, job.order)
@@ -531,6 +529,16 @@ class UploadQueue:
             job_id = next(iter(self._ended))
             del self._ended[job_id], self._jobs[job_id]
 
+    def _stop_unstarted(self, job: QueuedJob) -> None:
+        """Nothing of it needs to be written down: a hundred thousand that wait must not hold up the end."""
+        if job.hashing is not None:
+            job.hashing.cancel()
+        job.state = next_state(next_state(job.state, JobEvent.STOP), JobEvent.RECORDED)
+        self._running_here.discard(job.request.session_id, Submitted(self, job))
+        job.error = UploadCancelled(say("upload.stopped_waiting"))
+        job.recorder.set_status(UploadStatus.CANCELLED, error_message=str(job.error))
+        job.answer(job.error)
+
     def _tasks(self) -> set[asyncio.Task[Any]]:
         """Everything that is at work."""
         jobs = [*self._busy.values(), *([self._hashing] if self._hashing else [])]
@@ -545,7 +553,10 @@ class UploadQueue:
         """
         self._closed = True
         for job in self.jobs():
-            self._apply(job, JobEvent.STOP)
+            if job.started_at or job.task is not None or job.state.is_final:
+                self._apply(job, JobEvent.STOP)
+            else:
+                self._stop_unstarted(job)
         if self._sampler is not None:
             self._sampler.cancel()
         end = asyncio.get_running_loop().time() + grace
@@ -575,5 +586,5 @@ def _status(state: JobState, outcome: UploadResult | BaseException) -> UploadSta
     return outcome.status if isinstance(outcome, UploadResult) else _SHOWN[state]
 
 
-#: Of this process.
-_running: RunningJobs[Submitted] = RunningJobs()
+#: By state directory: every client of this process that uses it.
+_running: dict[str, RunningJobs[Submitted]] = {}

@@ -1,4 +1,4 @@
-"""The uploads of this process by session: starting what already runs joins it (laws.md 11)."""
+"""The uploads of one state directory by session: starting what already runs joins it (laws.md 11)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import threading
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-#: Where an upload's session lives, and which: (state directory, session_id).
-JobKey = tuple[str, str]
 
 
 class RunningJobs(Generic[T]):
@@ -20,19 +17,19 @@ class RunningJobs(Generic[T]):
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._running: dict[JobKey, T] = {}
+        self._running: dict[str, T] = {}
 
-    def get(self, key: JobKey) -> T | None:
+    def get(self, session_id: str) -> T | None:
         """Who works on this session, or None."""
-        return self._running.get(key)
+        return self._running.get(session_id)
 
-    def add(self, key: JobKey, running: T) -> None:
+    def add(self, session_id: str, running: T) -> None:
         """``running`` works on this session from now on."""
         with self.lock:
-            self._running[key] = running
+            self._running[session_id] = running
 
-    def discard(self, key: JobKey, running: T) -> None:
+    def discard(self, session_id: str, running: T) -> None:
         """``running`` has ended; nothing happens where another works on this session by now."""
         with self.lock:
-            if self._running.get(key) == running:
-                del self._running[key]
+            if self._running.get(session_id) == running:
+                del self._running[session_id]

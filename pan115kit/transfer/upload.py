@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from ..config import MAX_PART_SIZE, MAX_PARTS
 from ..drive.data import Account, FileClaim, Instant, NeedsUpload
@@ -57,16 +58,20 @@ class UploadRequest:
     Attributes:
         file_path: Absolute local path.
         options: Where it goes and how.
+        session_id: From path and target.
     """
 
     job_id: str
     file_path: str
     options: UploadOptions = DEFAULT_OPTIONS
+    session_id: str = ""
 
-    @property
-    def session_id(self) -> str:
-        """From path and target, so that a later run finds the session again."""
-        return session_id_for(self.file_path, self.options.target_dir_id or self.options.target_path)
+    @classmethod
+    def of(cls, job_id: str, file_path: str, options: UploadOptions) -> Self:
+        """A request with its session_id, so that a later run finds the session again."""
+        return cls(
+            job_id, file_path, options, session_id_for(file_path, options.target_dir_id or options.target_path)
+        )
 
 
 @dataclass(slots=True, eq=False)

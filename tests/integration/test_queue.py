@@ -288,6 +288,22 @@ def test_closing_does_not_wait_for_books_that_cannot_be_closed(
             job.wait(PATIENCE)
 
 
+def test_closing_with_thousands_that_wait_is_quick(stage: Stage) -> None:
+    """A folder of 5,000 files and the notebook is closed: nobody waits for 5,000 entries of history."""
+    client = stage.client(max_concurrent_uploads=1)
+    job = _held(stage, client, stage.file())
+    batch = client.submit_many([stage.folder / f"{n}.bin" for n in range(5000)], "/x")
+    client.close()
+    with pytest.raises(UploadCancelled, match="kept"):
+        job.wait(PATIENCE)
+    for waited in batch:
+        assert waited.done
+        with pytest.raises(UploadCancelled, match="before its turn"):
+            waited.wait(PATIENCE)
+    again = stage.client()
+    assert again.history()["file_name"].tolist() == ["film.mkv"]
+
+
 # -- random commands ---------------------------------------------------------------------------------------------
 
 

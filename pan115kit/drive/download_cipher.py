@@ -19,7 +19,8 @@ _TABLE = bytes.fromhex(
     "b9d5819cf86c8477ff5478265fbee81e369f34805c452c9b76d51b8fccc3b8f5"
 )
 _CLIENT_KEY = bytes.fromhex("7806ad4c33865d184c013f46")
-_EXPONENT = 65537
+#: Of 115's RSA key, and of a sandbox's.
+EXPONENT = 65537
 _SEED = 16
 _BLOCK = 128
 #: PKCS#1 v1.5 takes 11 bytes of a block.
@@ -44,7 +45,7 @@ def hide(plain: bytes, seed: bytes, key: bytes = _CLIENT_KEY) -> bytes:
     return mix(mix(plain, derive(seed, 4))[::-1], key)
 
 
-def show(hidden: bytes, seed: bytes, key: bytes) -> bytes:
+def show(hidden: bytes, seed: bytes, key: bytes = _CLIENT_KEY) -> bytes:
     """What :func:`hide` hid with this ``key`` and seed."""
     return mix(mix(hidden, key)[::-1], derive(seed, 4))
 
@@ -88,7 +89,7 @@ class DownloadCipher:
         return plain[plain.find(b"\0", 1) + 1 :]
 
     def _power(self, block: bytes) -> bytes:
-        number = pow(int.from_bytes(block, "big"), _EXPONENT, self.modulus)
+        number = pow(int.from_bytes(block, "big"), EXPONENT, self.modulus)
         return number.to_bytes(_BLOCK, "big")
 
 

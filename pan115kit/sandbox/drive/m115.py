@@ -13,33 +13,11 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-EXPONENT = 65537
+from ...drive.download_cipher import EXPONENT, derive, hide, show
 
 _KEY_SIZE = 16
 _BLOCK = 128
 _PLAIN_BLOCK = 117
-_TABLE = bytes.fromhex(
-    "f0e569aebfdcbf8a1a45e8be7da673b8de8fe7c445da86c49b648b146ab4f1aa3801359e26692c86006b4fa5363462a62a966818f24afdbd"
-    "6b978f4d8f8913b76c8e93ed0e0d483ed72f88d8fefe7e8650954fd1eb832634db667b9c7e9d7a8132eab633de3aa95934663baaba816048"
-    "b9d5819cf86c8477ff5478265fbee81e369f34805c452c9b76d51b8fccc3b8f5"
-)
-_CLIENT_KEY = bytes.fromhex("7806ad4c33865d184c013f46")
-
-
-def derive(seed: bytes, size: int) -> bytes:
-    """A mixing key of 4 or 12 bytes."""
-    return bytes(((seed[i] + _TABLE[size * i]) & 255) ^ _TABLE[size * (size - 1 - i)] for i in range(size))
-
-
-def mix(data: bytes, key: bytes) -> bytes:
-    """XOR: the first ``len(data) % 4`` bytes with the key's start, the rest in blocks that each begin with it."""
-    head = len(data) % 4
-    return bytes(b ^ key[i if i < head else (i - head) % len(key)] for i, b in enumerate(data))
-
-
-def scramble(plain: bytes, first: bytes, second: bytes) -> bytes:
-    """Both directions' way to hide a text: mix, reverse, mix."""
-    return mix(mix(plain, first)[::-1], second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +59,7 @@ class M115Key:
         key, hidden = buffer[:_KEY_SIZE], buffer[_KEY_SIZE:]
         if len(key) < _KEY_SIZE:
             raise ValueError("too short")
-        return scramble(hidden, _CLIENT_KEY, derive(key, 4)), key
+        return show(hidden, key), key
 
     @staticmethod
     def _unpad(number: int) -> bytes:
@@ -106,4 +84,4 @@ class M115Key:
 
 def reply_buffer(plain: bytes, key: bytes, client_key: bytes) -> bytes:
     """What of a reply goes into RSA: the server's key and the hidden text."""
-    return key + scramble(plain, derive(client_key, 4), derive(key, 12))
+    return key + hide(plain, client_key, derive(key, 12))

@@ -35,7 +35,7 @@ class Page:
     entries: list[Entry]
     rows: int
     total: int
-    newest_first: bool = True
+    newest_first: bool
 
 
 def read_page(reply: Mapping[str, Any], folder_id: str, offset: int, read_row: RowReader) -> Page:

@@ -10,6 +10,7 @@ import pytest
 from drive_support import CLAIM, SHA1, Scripted115, cookie_drive, ok, open_drive, run
 
 from pan115kit.drive import Drive, Entry, EntryKind, Instant, Space, SubtreeCounts
+from pan115kit.drive.rows import cookie_row, read_page
 from pan115kit.errors import DriveError, DriveProtocolError, RateLimitedError, TargetError
 
 COOKIE_FOLDER = {
@@ -175,6 +176,7 @@ def test_an_answer_about_no_folder_at_all_is_not_believed(wire: Wire) -> None:
         {"state": True, "cid": 123, "data": []},
         {"state": True, "cid": 123, "count": 7, "data": []},
         {"state": True, "cid": 123, "count": None, "data": None},
+        {"state": True, "cid": 123, "count": 1, "data": {"0": {}}},
     ],
 )
 def test_an_empty_answer_without_a_count_is_throttling_not_an_empty_folder(wire: Wire, odd: dict[str, Any]) -> None:
@@ -242,9 +244,10 @@ def test_a_folder_that_never_holds_still_is_given_up(wire: Wire) -> None:
     """Instead of being listed for ever."""
     server = Scripted115()
     server.on(wire.files, paged(wire, lambda call: list(range(1, 3000 - call))))
-    with pytest.raises(DriveError, match="changes again and again"):
+    with pytest.raises(DriveError, match="changes again and again") as caught:
         run(wire.drive(server), lambda drive: collected(drive.list_folder("123")))
     assert server.paths().count(wire.files) == 12  # two pages, and five more times
+    assert caught.value.retryable
 
 
 def test_one_folder_is_asked_for_in_our_order(wire: Wire) -> None:
@@ -294,6 +297,21 @@ def test_entries_are_counted_by_one_call(wire: Wire) -> None:
 
 
 # -- order -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("echo", "kept"),
+    [
+        ({}, True),
+        ({"order": "user_ptime", "is_asc": 0}, True),
+        ({"order": "user_ptime", "is_asc": "1"}, False),
+        ({"order": "file_name", "is_asc": "0"}, False),
+        ({"order": "file_name", "is_asc": 1}, False),
+    ],
+)
+def test_whether_the_order_was_kept_is_read_from_the_answer(echo: dict[str, Any], kept: bool) -> None:
+    """The folder's remembered order may win."""
+    assert read_page(Wire("cookie").listed([COOKIE_FILE], **echo), "123", 0, cookie_row).newest_first is kept
 
 
 def test_a_file_is_found_also_where_the_folder_keeps_its_own_order() -> None:
@@ -463,6 +481,7 @@ def test_a_search_ends_at_its_window_and_at_an_empty_page(wire: Wire) -> None:
     server = Scripted115()
     server.on(wire.search, answer)
     assert len(run(wire.drive(server), lambda drive: collected(drive.search("x")))) == 10_000
+    assert server.paths().count(wire.search) == 9
     short = Scripted115()
     short.on(
         wire.search, [{**ok([row]), "count": 50}, {**ok([{**row, key: "2"}]), "count": 50}, {**ok([]), "count": 50}]

@@ -10,7 +10,7 @@ import pytest
 from drive_support import CLAIM, SHA1, Scripted115, cookie_drive, ok, open_drive, run
 
 from pan115kit.drive import Drive, Entry, EntryKind, Instant, Space, SubtreeCounts
-from pan115kit.drive.rows import cookie_row, read_page
+from pan115kit.drive.rows import cookie_row, long_row, open_row, read_page
 from pan115kit.errors import DriveError, DriveProtocolError, RateLimitedError, TargetError
 
 COOKIE_FOLDER = {
@@ -134,6 +134,17 @@ def test_a_file_that_is_not_whole_is_marked(wire: Wire) -> None:
 def test_rows_without_an_id_are_none(wire: Wire) -> None:
     """Nothing can be done with them; the rest is there."""
     assert listing(wire, wire.listed([{"n": "x", "fn": "x", "fc": "1"}, wire.file, "rubbish"], count=3)) == [FILE]
+
+
+def test_odd_fields_are_no_traceback() -> None:
+    """115 leaves out what it likes."""
+    assert cookie_row({"fid": 5, "n": None}) == Entry("5", "")
+    assert open_row({"fid": "5", "fc": 1, "fn": 7}) == Entry("5", "")
+    assert open_row({"fid": "5", "fn": "x"}) is None  # neither file nor folder
+    for paths in ([], ["x"], None):
+        assert long_row({"file_id": 5, "file_category": 1, "file_name": "a", "paths": paths}) == Entry("5", "a")
+    assert long_row({"file_category": "1"}) is None
+    assert long_row({"file_category": "0"}) is None
 
 
 def test_characters_beyond_16_bits_are_themselves(wire: Wire) -> None:

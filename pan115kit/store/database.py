@@ -33,7 +33,7 @@ from .._base.file_locks import opening_lock
 from ..errors import ConfigError
 from ..i18n import say
 from . import opening, schema
-from .faults import explained, is_busy, is_damage
+from .faults import explained, is_busy, is_damage, is_table_missing
 from .worker import Worker
 
 T = TypeVar("T")
@@ -88,6 +88,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._opened_file: tuple[int, int] | None = None
         self._depth = 0
+        self._is_opening = False
         self._worker = Worker(THREAD_NAME, inline=_exiting)
         _remember(self)
         try:
@@ -139,14 +140,27 @@ class Database:
                 while True:
                     try:
                         return work()
-                    except sqlite3.OperationalError as error:
-                        if not is_busy(error) or time.monotonic() >= deadline:
+                    except sqlite3.DatabaseError as error:
+                        if is_busy(error) and time.monotonic() < deadline:
+                            time.sleep(0.01)  # SQLite answers some conflicts at once, without its own waiting
+                        elif not self._can_open_again(error):
                             raise
-                        time.sleep(0.01)  # SQLite answers some conflicts at once, without its own waiting
         finally:
             self._depth -= 1
             if self._worker.inline and self._depth == 0:  # the interpreter exits: nobody will close it later
                 self._disconnect()
+
+    def _can_open_again(self, error: sqlite3.DatabaseError) -> bool:
+        """The file was damaged or emptied while it was open: look at it as at the start, and try once more."""
+        if self._is_opening or self._connection is None or not (is_damage(error) or is_table_missing(error)):
+            return False
+        emptied = self.path.is_file() and self.path.stat().st_size == 0
+        heard = len(self.notices)
+        self._disconnect()
+        self._open_thoroughly()
+        if emptied and len(self.notices) == heard:
+            self.notify("store.emptied", lambda _: {"path": str(self.path)})
+        return emptied or len(self.notices) > heard
 
     def _connected(self) -> sqlite3.Connection:
         """The connection, made anew after a fork, or when the file was replaced under it."""
@@ -164,15 +178,24 @@ class Database:
 
     def _open_thoroughly(self) -> None:
         """Open with all checks; a damaged file is set aside and a new one begun."""
+        self._is_opening = True
+        try:
+            self._open_or_begin()
+        finally:
+            self._is_opening = False
+
+    def _open_or_begin(self) -> None:
         with explained(self.directory):
             opening.make_directory(self.directory)
+            if opening.is_open_to_others(self.directory):
+                self.notify("store.open_to_others", lambda _: {"path": str(self.directory)})
         with opening_lock(self.directory):
             try:
                 self._open_sound()
             except (opening.Damaged, sqlite3.DatabaseError) as error:
                 if isinstance(error, opening.Damaged):
                     damage = error
-                elif is_damage(error):
+                elif is_damage(error) or opening.is_header_damage(error, self.path):
                     damage = opening.Damaged("store.damage.sqlite", words=str(error))
                 else:
                     raise
@@ -192,6 +215,7 @@ class Database:
             if not schema.is_current(connection):
                 self.write(schema.migrate)
             opening.check_schema(connection)
+            opening.check_writable(connection)
         except BaseException:  # also on Ctrl-C: nobody else can close it
             self._connection = None
             connection.close()

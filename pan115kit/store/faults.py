@@ -54,6 +54,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def is_table_missing(error: sqlite3.Error) -> bool:
+    """Whether a table of ours is gone: the file was emptied under an open connection."""
+    return primary_code(error) == sqlite3.SQLITE_ERROR and str(error).startswith("no such table")
+
+
 def explain(error: sqlite3.Error | OSError, path: Path) -> StoreError:
     """The error as a :class:`StoreError` that says what to do.
 

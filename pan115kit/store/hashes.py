@@ -25,6 +25,15 @@ class HashStore:
         row = self._database.read(lambda c: c.execute(query, (identity_to_sql(identity),)).fetchone())
         return row[0] if row is not None and _is_sha1(row[0]) else None
 
+    def forget(self, identity: FileIdentity) -> None:
+        """Drop what is known of a file: 115 found other content than this hash says, so it must be read again.
+
+        Raises:
+            StoreError: It could not be dropped.
+        """
+        statement = "DELETE FROM hashes WHERE identity = ?"
+        self._database.write(lambda c: c.execute(statement, (identity_to_sql(identity),)))
+
     def put(self, identity: FileIdentity, sha1: str) -> None:
         """Remember a file's SHA-1.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import sys
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from .._base.file_systems import file_system_at
 from ..i18n import say
 from .faults import is_busy
 from .schema import is_foreign, missing_from, refuse_newer
@@ -54,6 +55,11 @@ def make_directory(directory: Path) -> None:
         OSError: It cannot be made, or something else has its name.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def is_open_to_others(directory: Path) -> bool:
+    """Whether every user of this computer may write here, so that the records may be anybody's."""
+    return os.name == "posix" and bool(directory.stat().st_mode & stat.S_IWOTH)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -104,12 +110,36 @@ def check_schema(connection: sqlite3.Connection) -> None:
         raise Damaged("store.damage.missing_table", table=table)
 
 
-def check_journal_files(path: Path) -> None:
-    """Look for a write-ahead log whose database is gone: SQLite would delete it silently.
+def check_writable(connection: sqlite3.Connection) -> None:
+    """Make sure that the file can be written: one wrong byte of its header makes it read-only to SQLite.
 
     Raises:
-        Damaged: The database is empty but its log is not.
+        sqlite3.Error: It cannot.
     """
+    connection.execute("BEGIN")
+    try:
+        connection.execute("DELETE FROM schema_version WHERE version < 0")
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def is_header_damage(error: sqlite3.Error, path: Path) -> bool:
+    """Whether SQLite refuses the file for a number in its header that no release of SQLite writes."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_READONLY:
+        return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return code == sqlite3.SQLITE_ERROR and str(error) == "unsupported file format"
+
+
+def check_journal_files(path: Path) -> None:
+    """Look for a write-ahead log whose database is gone (SQLite would delete it silently), and for folders.
+
+    Raises:
+        Damaged: The database is empty but its log is not, or one of them is a folder.
+    """
+    for suffix in _SIDE_FILES:
+        if _beside(path, suffix).is_dir():
+            raise Damaged("store.damage.folder", name=_beside(path, suffix).name)
     if path.exists() and path.stat().st_size == 0 and _size(_beside(path, "-wal")) > 0:
         raise Damaged("store.damage.empty_with_log")
 
@@ -186,38 +216,7 @@ def choose_journal(connection: sqlite3.Connection, wanted: str) -> str:
 
 def default_journal(directory: Path) -> str:
     """``delete`` on a network file system, else ``wal``."""
-    if sys.platform != "linux":
-        return "wal"
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return "wal"
-    return "delete" if file_system_of(os.path.realpath(directory), mounts) in _NETWORK_FILE_SYSTEMS else "wal"
-
-
-def file_system_of(path: str, mountinfo: str) -> str:
-    """The type of the file system a path lies on.
-
-    Args:
-        path: Absolute, without symbolic links.
-        mountinfo: The text of ``/proc/self/mountinfo``.
-    """
-    best, found = -1, ""
-    for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        fields, kind = left.split(), right.split()
-        if len(fields) < 5 or not kind:
-            continue
-        mount = _unescape(fields[4]).rstrip("/")
-        if (path == mount or path.startswith(mount + "/")) and len(mount) >= best:
-            best, found = len(mount), kind[0]
-    return found
-
-
-def _unescape(text: str) -> str:
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text
+    return "delete" if file_system_at(directory) in _NETWORK_FILE_SYSTEMS else "wal"
 
 
 def _set_journal(connection: sqlite3.Connection, mode: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import socket
 import subprocess
 import uuid
@@ -21,6 +22,9 @@ from .._base.file_locks import LockUnsupported, try_lock
 # Not sys.platform: to a type checker one branch of it is dead code.
 _WINDOWS = platform.system() == "Windows"
 _LINUX = platform.system() == "Linux"
+
+
+_OURS = re.compile(r"[0-9a-f]{32}\.lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class ProcessLock:
         if self._mark is not None and (not self._mark.locked or self._still_there()):
             return self._mark
         self.forget()
-        _folder(self._directory).mkdir(mode=0o700, exist_ok=True)
+        _make_folder(self._directory)
         owner = uuid.uuid4().hex
         started = process_started(os.getpid()) or ""
         self._mark = Mark(owner, self._lock(owner), os.getpid(), socket.gethostname(), started)
@@ -140,7 +144,10 @@ def clean(directory: Path) -> int:
         How many were removed.
     """
     removed = 0
-    for path in sorted(_folder(directory).glob("*.lock")):
+    folder = _folder(directory)
+    # what a symbolic link leads to is not ours to clean
+    found = [] if folder.is_symlink() else [path for path in folder.glob("*.lock") if _OURS.fullmatch(path.name)]
+    for path in sorted(found):
         with suppress(LockUnsupported, FileNotFoundError, PermissionError):  # another one cleans too, or it is in use
             if _remove_if_free(path):
                 removed += 1
@@ -200,6 +207,13 @@ def _is_gone(pid: int) -> bool:
 
 def _folder(directory: Path) -> Path:
     return directory / "owners"
+
+
+def _make_folder(directory: Path) -> None:
+    folder = _folder(directory)
+    if folder.is_symlink():
+        folder.unlink()
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _is_held(path: Path) -> bool:

@@ -13,23 +13,21 @@ from functools import partial
 from hashlib import md5, sha1
 
 from ..models import FileIdentity
-from .local_file import LocalFile, in_thread
+from .local_file import SETTLED_AFTER, LocalFile, in_thread
 
 #: Seconds between two progress reports.
 _REPORT_EVERY = 0.05
-#: A file written to less than this many seconds before may be written to again without its time changing, since
-#: file systems keep times only so finely (FAT: 2 s); its hash is not kept.
-_SETTLED_AFTER = 2.0
 
 
-def is_settled(identity: FileIdentity, now: float) -> bool:
+def is_settled(identity: FileIdentity, now: float, settling_time: float) -> bool:
     """Whether any later write must show in the file's identity.
 
     Args:
         identity: As it was before the first byte was hashed.
         now: Epoch seconds at that time.
+        settling_time: From :meth:`LocalFile.settling_time`, called at that time.
     """
-    return now - identity.mtime_ns / 1e9 > _SETTLED_AFTER
+    return now - identity.mtime_ns / 1e9 > settling_time
 
 
 async def sha1_file(
@@ -45,7 +43,8 @@ async def sha1_file(
         file: An open file.
         on_progress: Called on the loop with the bytes done, at most about 20 times a second, and at the end.
         cached: Looks up a hash by the file's identity.
-        remember: Keeps a hash; not called for a file that was changed while it was hashed or just before.
+        remember: Keeps a hash; not called for a file that was changed while it was hashed or just before, nor where
+            a later write might not show in the file's times.
 
     Raises:
         FileChangedError: The file was changed meanwhile.
@@ -57,7 +56,10 @@ async def sha1_file(
         if on_progress is not None:
             on_progress(file.size)
         return known
-    settled = is_settled(file.identity, time.time())
+    begun = time.time()
+    # a file of just now is not written out for nothing
+    settled = is_settled(file.identity, begun, SETTLED_AFTER)
+    settled = settled and is_settled(file.identity, begun, await in_thread(lambda _: file.settling_time()))
     value = await _hash(file, on_progress)
     file.check_unchanged()
     if remember is not None and settled:

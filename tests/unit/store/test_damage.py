@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import sqlite3
@@ -231,3 +232,65 @@ def test_who_opens_the_store_is_told_once_on_stderr(
     with open_store(tmp_path):
         pass
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-journal"])
+def test_a_folder_in_the_databases_place_is_set_aside(tmp_path: Path, name: str) -> None:
+    """It was an error for ever, about permissions that were fine."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "kept").write_text("somebody's")
+    with Store(tmp_path) as store:
+        store.sessions.save(UploadSession("new", "/a", "a", 1))
+        assert len(store.notices) == 1
+    [kept] = [path for path in aside(tmp_path) if path.is_dir()]
+    assert (kept / "kept").read_text() == "somebody's"
+    with Store(tmp_path) as store:
+        assert [s.session_id for s in store.sessions.list()] == ["new"]
+
+
+@pytest.mark.parametrize("first", range(0, 100, 20))
+def test_a_flipped_byte_of_the_header_is_never_the_end(tmp_path: Path, first: int) -> None:
+    """One was "written by a newer pan115kit": upgrading helped as little as trying again."""
+    content = fill(tmp_path / "sound").read_bytes()
+    for position in range(first, first + 20):
+        directory = tmp_path / str(position)
+        directory.mkdir()
+        flipped = bytearray(content)
+        flipped[position] ^= 0x41
+        (directory / NAME).write_bytes(flipped)
+        with Store(directory) as store:
+            store.sessions.save(UploadSession("new", "/a", "a", 1))
+            names = {session.session_id for session in store.sessions.list()}
+            assert names == ({"new"} if store.notices else {"new", "one", "two", "three"}), position
+        with Store(directory) as store:
+            assert "new" in {session.session_id for session in store.sessions.list()}
+            assert store.notices == []
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+@pytest.mark.parametrize("left", [0, 1000, 5000], ids=["emptied", "header", "cut"])
+def test_a_database_cut_while_it_is_open_is_begun_again(tmp_path: Path, left: int, mode: str) -> None:
+    """A sync tool or a careless ``>``: the running uploads said "no such table" until the program was restarted."""
+    fill(tmp_path, mode)
+    with Store(tmp_path, journal_mode=mode) as store:
+        assert len(store.sessions.list()) == 3
+        with (tmp_path / NAME).open("r+b") as file:
+            file.truncate(left)
+        (tmp_path / f"{NAME}-wal").unlink(missing_ok=True)
+        store.sessions.save(UploadSession("new", "/a", "a", 1))
+        assert [s.session_id for s in store.sessions.list()] == ["new"]
+        assert len(store.notices) == 1
+    with Store(tmp_path) as store:
+        assert [s.session_id for s in store.sessions.list()] == ["new"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_state_directory_that_everybody_may_write_is_said(tmp_path: Path) -> None:
+    """Whoever writes the records decides what is uploaded where."""
+    tmp_path.chmod(0o777)
+    with Store(tmp_path) as store:
+        [notice] = store.notices
+        assert "chmod 700" in notice
+    tmp_path.chmod(0o775)
+    with Store(tmp_path) as store:
+        assert store.notices == []

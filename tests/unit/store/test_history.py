@@ -132,6 +132,8 @@ def test_a_hash_is_known_only_for_the_very_same_file(store: Store) -> None:
         assert store.hashes.get(FileIdentity(*changed)) is None
     store.hashes.put(identity, "B" * 40)
     assert store.hashes.get(identity) == "B" * 40
+    store.hashes.forget(identity)  # 115 found other content: the file is read again
+    assert store.hashes.get(identity) is None
 
 
 def test_only_the_newest_hashes_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,3 +249,26 @@ def test_start_times_by_ps_agree_with_themselves() -> None:
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     process.wait(60)
     assert owners._started_by_ps(process.pid) is None
+
+
+def test_lock_files_behind_a_symbolic_link_are_not_ours(tmp_path: Path) -> None:
+    """``owners`` led to a folder of somebody's, and their lock files were deleted."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    names = ["apt.lock", f"{'0' * 32}.lock"]
+    for name in names:
+        (theirs / name).touch()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "owners").symlink_to(theirs)
+    with Store(tmp_path / "state") as store:
+        assert store.leases.acquire("one", "job")
+        assert not (tmp_path / "state" / "owners").is_symlink()
+    assert sorted(path.name for path in theirs.iterdir()) == sorted(names)
+
+
+def test_only_lock_files_of_ours_are_cleaned(tmp_path: Path) -> None:
+    (tmp_path / "owners").mkdir()
+    for name in ("apt.lock", f"{'0' * 32}.lock"):
+        (tmp_path / "owners" / name).touch()
+    with Store(tmp_path):
+        assert [path.name for path in (tmp_path / "owners").iterdir()] == ["apt.lock"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from pan115kit.store.opening import choose_journal, file_system_of
+from pan115kit._base.file_systems import file_system_of
+from pan115kit.store.opening import choose_journal
 
 MOUNTS = "1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 0:5 / /home/a\\040b rw shared:1 - nfs4 server:/x rw"
 

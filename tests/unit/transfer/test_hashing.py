@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import mmap
 import os
+import platform
 import threading
 import time
 from pathlib import Path
@@ -13,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pan115kit._base.file_systems import file_system_at
 from pan115kit.errors import FileChangedError
 from pan115kit.models import FileIdentity
+from pan115kit.transfer import local_file
 from pan115kit.transfer.hashing import is_settled, sha1_file
 from pan115kit.transfer.local_file import LocalFile
 
@@ -33,7 +37,8 @@ class Memory:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(local_file, "_file_system", lambda *_: "ext4")  # /tmp may be in memory
     path = tmp_path / "a.bin"
     path.write_bytes(os.urandom(5_000_001))
     os.utime(path, (time.time() - 3600,) * 2)
@@ -159,12 +164,62 @@ def test_the_hash_of_a_file_written_to_just_now_is_not_remembered(
     assert memory.known == {}
 
 
+@pytest.mark.skipif(
+    platform.system() != "Linux", reason="what a mapped write does to the time is known of Linux only"
+)
+def test_a_write_through_mmap_makes_a_remembered_hash_unknown(tmp_path: Path) -> None:
+    """To a page that was dirty already it moved no time: the old content was reported as uploaded."""
+    if file_system_at(tmp_path) not in local_file._TIMELY:
+        pytest.skip("this file system does not move times; nothing is remembered on it")
+    path = tmp_path / "mapped.bin"
+    path.write_bytes(b"a" * 8192)
+    memory = Memory()
+
+    def hash_it() -> str:
+        with LocalFile.open(path) as file:
+            return asyncio.run(sha1_file(file, cached=memory.look_up, remember=memory.remember))
+
+    with path.open("r+b") as writer, mmap.mmap(writer.fileno(), 8192) as mapped:
+        mapped[0] = 1
+        os.utime(path, (time.time() - 3600,) * 2)  # an old time on a dirty page
+        first = hash_it()
+        assert list(memory.known.values()) == [first]
+        mapped[1] = 2
+        assert hash_it() == hashlib.sha1(path.read_bytes()).hexdigest().upper() != first
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "nfs4", "fuse.sshfs", ""])
+def test_where_times_do_not_tell_nothing_is_remembered(
+    place: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory and on network drives a later write may show in no time at all."""
+    monkeypatch.setattr(local_file.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(local_file, "_file_system", lambda *_: kind)
+    memory = Memory()
+    with LocalFile.open(place) as file:
+        asyncio.run(sha1_file(file, remember=memory.remember))
+    assert memory.known == {}
+
+
+@pytest.mark.parametrize(("age", "is_kept"), [(300, False), (900, True)])
+def test_elsewhere_a_file_is_old_once_its_pages_are_written_out(
+    place: Path, age: int, is_kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows and macOS cannot be asked to write out a file that is only read."""
+    monkeypatch.setattr(local_file.platform, "system", lambda: "Windows")
+    os.utime(place, (time.time() - age,) * 2)
+    memory = Memory()
+    with LocalFile.open(place) as file:
+        asyncio.run(sha1_file(file, remember=memory.remember))
+    assert bool(memory.known) is is_kept
+
+
 @given(now=st.floats(0, 4e9), age=st.floats(-1e6, 1e6))
 def test_settled_means_more_than_two_seconds_old(now: float, age: float) -> None:
     """Also with times in the future, as network drives with another clock have."""
     identity = FileIdentity(1, 2, 3, int((now - age) * 1e9), 0)
     if abs(age - 2) > 0.01:
-        assert is_settled(identity, now) is (age > 2)
+        assert is_settled(identity, now, 2.0) is (age > 2)
 
 
 def test_cancelling_returns_at_once_and_the_thread_stops_soon(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -11,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, WebSocket
 from fastapi.openapi.utils import get_openapi
 
+from ..errors import StoreError
 from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..transfer.queue import UploadQueue
@@ -26,11 +29,15 @@ from .routes.history import history_router
 from .routes.local import local_router
 from .routes.pages import pages_router
 from .routes.sessions import sessions_router
+from .routes.spool import spool_router
 from .routes.uploads import uploads_router
+from .spool import Spool
 from .websocket import WebSocketHub
 
+logger = logging.getLogger("pan115kit")
+
 #: A router per resource; their order is that in which they are asked.
-ROUTERS = (sessions_router, history_router, about_router, local_router, uploads_router)
+ROUTERS = (sessions_router, history_router, about_router, local_router, spool_router, uploads_router)
 WEBSOCKET_PATH = "/ws/upload/progress"
 
 _DESCRIPTION = """
@@ -92,12 +99,15 @@ def create_app(
         own_names=(socket.gethostname(), socket.getfqdn()) if host not in ("127.0.0.1", "localhost") else (),
     )
     uploads = AllUploads(tracker, store)
-    dependencies = ServerDependencies(queue, uploads, store, AllowedFolders(roots))
+    dependencies = ServerDependencies(queue, uploads, store, AllowedFolders(roots), Spool(store.directory))
     clients = hub(uploads)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        cleaning = asyncio.create_task(_clean(dependencies), name="remove old spooled files")
         yield
+        cleaning.cancel()
+        await asyncio.wait([cleaning])
         await clients.close()
 
     app = FastAPI(
@@ -126,6 +136,13 @@ def create_app(
     app.add_middleware(Guard, access=rules, codes=app.state.login_codes, max_body=max_body)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+async def _clean(dependencies: ServerDependencies) -> None:
+    try:
+        await dependencies.remove_old_files()
+    except StoreError as error:
+        logger.warning("old spooled files were not looked for: %s", error)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -14,9 +14,12 @@ from . import access as rules
 from .access import Access
 from .json_text import encode
 from .login_codes import LoginCodes
+from .spool import MAX_PIECE
 
 logger = logging.getLogger("pan115kit")
 
+#: Where pieces of files are sent.
+SPOOL = "/api/spool/"
 #: Bytes of a request body; the largest real one is two paths.
 MAX_BODY = 64 * 1024
 #: Seconds a caller has to send its body.
@@ -85,7 +88,7 @@ class Guard:
         if login is not None:
             await self._welcome(scope, headers["host"], guarded, logged_in=login)
             return
-        body = await self._body(headers, receive)
+        body = await self._body(scope, headers, receive)
         if isinstance(body, HTTPStatus):
             await _refuse(scope, receive, guarded, body, say(_TOO_MUCH[body]))
             return
@@ -152,26 +155,26 @@ class Guard:
         return [
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-allow-headers", b"authorization, content-type"),
-            (b"access-control-allow-methods", b"GET, POST, DELETE"),
+            (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
             (b"vary", b"Origin"),
         ]
 
-    async def _body(self, headers: dict[str, str], receive: Receive) -> bytes | HTTPStatus:
+    async def _body(self, scope: Scope, headers: dict[str, str], receive: Receive) -> bytes | HTTPStatus:
         """The whole body, which is small, or what is wrong with it."""
+        most = MAX_PIECE if _is_piece(scope) else self._max_body
         announced = headers.get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._max_body:
+        if announced.isdigit() and int(announced) > most:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        body = b""
+        body = bytearray()
         try:
             async with asyncio.timeout(BODY_PATIENCE):
                 while True:
                     message = await receive()
-                    chunk: bytes = message.get("body", b"")
-                    body += chunk
-                    if len(body) > self._max_body:
+                    body += message.get("body", b"")
+                    if len(body) > most:
                         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
                     if message["type"] != "http.request" or not message.get("more_body", False):
-                        return body
+                        return bytes(body)
         except TimeoutError:
             return HTTPStatus.REQUEST_TIMEOUT
 
@@ -186,6 +189,11 @@ def _is_page(scope: Scope) -> bool:
     path: str = scope["path"]
     readable = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
     return readable and (path in ("/", "/favicon.ico") or path.startswith("/static/"))
+
+
+def _is_piece(scope: Scope) -> bool:
+    """Whether a piece of a file is sent, which is larger than everything else."""
+    return scope["method"] == "PUT" and str(scope["path"]).startswith(SPOOL)
 
 
 def _is_preflight(scope: Scope, headers: dict[str, str]) -> bool:

@@ -21,6 +21,7 @@ from ..errors import (
 )
 from .json_text import encode
 from .routes.schemas import Invalid, Problem
+from .spool import SpoolDiskError, SpoolFullError, WrongOffsetError
 
 _Documented = dict[int | str, dict[str, Any]]
 
@@ -32,6 +33,7 @@ def _problem(status: int, description: str, model: type[Problem] = Problem) -> _
 FORBIDDEN = _problem(403, "Foreign Host or Origin, or a path that is not allowed")
 NOT_FOUND = _problem(404, "There is no such thing")
 CONFLICT = _problem(409, "It makes no sense now, or another process has it")
+NO_ROOM = _problem(507, "This machine's disk cannot be written")
 #: What every route may answer.
 COMMON: _Documented = {
     **_problem(400, "Not HTTP as it should be"),
@@ -44,6 +46,9 @@ COMMON: _Documented = {
 
 _STATUS: tuple[tuple[type[Pan115Error], int], ...] = (
     (OutsideFolderError, 403),
+    (WrongOffsetError, 409),
+    (SpoolDiskError, 507),
+    (SpoolFullError, 409),
     (FileMissingError, 404),
     (SessionBusyError, 409),
     (AccountBlockedError, 409),

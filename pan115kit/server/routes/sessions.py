@@ -100,8 +100,9 @@ def sessions_router(server: ServerDependencies) -> APIRouter:
         if await store.call(store.leases.owner, session_id) is not None:
             raise HTTPException(409, say("server.session_runs"))
         # whoever began it: what is read for a caller of this server lies under its folders
-        file = await asyncio.to_thread(server.folders.place, session.file_path)
-        submitted = await asyncio.to_thread(queue.resume_session, session, beneath=file.folder)
+        folder = await asyncio.to_thread(server.folder_of, session.file_path)
+        submitted = await asyncio.to_thread(queue.resume_session, session, beneath=folder)
+        server.remove_when_uploaded(submitted.job)
         return started_answer(submitted.job)
 
     return router

@@ -23,7 +23,7 @@ _LONGEST_REFUSAL = 4096
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
-def make_link(url: object, user_agent: str, headers: httpx.Headers | None = None) -> DownloadLink:
+def make_link(url: object, user_agent: str, headers: httpx.Headers) -> DownloadLink:
     """A link from an answer.
 
     Args:
@@ -39,7 +39,7 @@ def make_link(url: object, user_agent: str, headers: httpx.Headers | None = None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise DriveProtocolError(say("drive.link.none"), hint=say("drive.try_again"))
     ends = as_int((parse_qs(parts.query).get("t") or [""])[0])
-    cookie = file_cookie(headers.get_list("Set-Cookie")) if headers is not None else ""
+    cookie = file_cookie(headers.get_list("Set-Cookie"))
     return DownloadLink(text, user_agent, cookie, float(ends) if ends else None)
 
 

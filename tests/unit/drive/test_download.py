@@ -108,6 +108,16 @@ def test_many_ranges_need_one_link(wire: Wire) -> None:
     assert len(wire.asked(server)) == 1
 
 
+def test_a_link_that_names_no_end_is_used_and_the_whole_file_is_the_default(wire: Wire) -> None:
+    """Some links carry no ``t``."""
+    server = wire.server(url(k="1"))
+
+    async def story(drive: Drive) -> tuple[float | None, bytes]:
+        return (await drive.download_link(MOVIE)).expires_at, await drive.open(MOVIE).read()
+
+    assert run(wire.drive(server), story) == (None, BYTES)
+
+
 def test_a_folder_has_no_bytes(wire: Wire) -> None:
     folder = Entry("1", "x", kind=EntryKind.FOLDER)
     with pytest.raises(TargetError, match="folder"):

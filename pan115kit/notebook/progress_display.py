@@ -8,6 +8,7 @@ from typing import Any
 
 from .._base.environment import has_widgets, in_kernel
 from ..errors import ConfigError
+from ..i18n import say
 from ..presentation.progress_bars import Bars
 from ..progress.snapshot import UploadProgress
 from ..transfer.queue import UploadQueue
@@ -32,7 +33,9 @@ def watcher(progress: str | Watcher | None) -> Watcher | None:
         return progress
     if progress not in CHOICES:
         choices = ", ".join(repr(choice) for choice in CHOICES)
-        raise ConfigError(f"progress={progress!r} is not known", hint=f"one of {choices}, or a function")
+        raise ConfigError(
+            say("progress.unknown", value=repr(progress)), hint=say("progress.unknown.hint", choices=choices)
+        )
     return None
 
 

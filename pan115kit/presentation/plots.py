@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+from datetime import date
 
 import pandas as pd
 from matplotlib import font_manager
@@ -13,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from .._base.environment import shell
-from ..i18n import format_bytes, language
+from ..i18n import FALLBACK, format_bytes, language, say
 from ..models import Phase, UploadStatus
+from .rows import BLUE, GREEN, GREY
 
-BLUE, GREY, GREEN = "#1f7ae0", "#8b949e", "#2da44e"
 #: Seconds between two points that are enough for a speed: the last point may come right after the one before.
 _SHORTEST = 0.25
 #: Fonts with Chinese, on Linux, macOS and Windows.
@@ -58,21 +59,21 @@ def plot_samples(samples: pd.DataFrame, title: str = "") -> Figure:
     figure, axes = _canvas(title)
     seconds = (samples["time"].astype("int64") - samples["time"].astype("int64").min()) / 1e6
     speeds = _between(samples)
-    for phase, colour, zh, en in (
-        (Phase.HASHING, GREY, "计算哈希", "hashing"),
-        (Phase.UPLOADING, BLUE, "上传", "uploading"),
+    for phase, colour, key in (
+        (Phase.HASHING, GREY, "plot.hashing"),
+        (Phase.UPLOADING, BLUE, "plot.uploading"),
     ):
         # the other phase's points are gaps, so that no line is drawn across them
         speed = speeds.where(samples["phase"].astype(str) == str(phase))
         if not speed.notna().any():
             continue
-        axes.plot(seconds, speed, color=colour, linewidth=1.6, label=_label(zh, en))
+        axes.plot(seconds, speed, color=colour, linewidth=1.6, label=_label(key))
         axes.fill_between(seconds, 0, speed, color=colour, alpha=0.12, linewidth=0)
     if not len(samples):
         _empty(axes)
     elif len(axes.lines) > 1:
         axes.legend(frameon=False, prop=_font())
-    axes.set_xlabel(_label("秒", "seconds"), fontproperties=_font())
+    axes.set_xlabel(_label("plot.seconds"), fontproperties=_font())
     axes.set_ylabel("MB/s")
     axes.set_ylim(bottom=0)
     return figure
@@ -89,7 +90,7 @@ def _between(samples: pd.DataFrame) -> pd.Series[float]:
 
 
 def plot_history(history: pd.DataFrame) -> Figure:
-    """Bytes per day: what was sent, and what 115 had already (秒传).
+    """Bytes per day of the local calendar: what was sent, and what 115 had already (秒传).
 
     Args:
         history: As :func:`pan115kit.presentation.dataframes.history_frame` gives it.
@@ -99,23 +100,23 @@ def plot_history(history: pd.DataFrame) -> Figure:
         >>> len(plot_history(history_frame([])).axes)
         1
     """
-    figure, axes = _canvas(_label("每天上传的数据量", "Uploaded per day"))
+    figure, axes = _canvas(_label("plot.per_day"))
     done = history[history["status"].isin([str(UploadStatus.SUCCESS), str(UploadStatus.QUICK_SUCCESS)])]
     if not len(done):
         _empty(axes)
         return figure
-    day = done["finished_at"].dt.tz_convert(None).dt.floor("D")
+    day = _local_days(done["finished_at"])
     sizes = done["file_size"].astype("float64")
     sent = sizes.where(~done["quick_upload"].astype(bool), 0.0).groupby(day).sum()
     instant = sizes.where(done["quick_upload"].astype(bool), 0.0).groupby(day).sum()
-    axes.bar(sent.index, sent.to_numpy(), width=0.8, color=BLUE, label=_label("上传", "sent"))
+    axes.bar(sent.index, sent.to_numpy(), width=0.8, color=BLUE, label=_label("plot.sent"))
     axes.bar(
         instant.index,
         instant.to_numpy(),
         width=0.8,
         bottom=sent.to_numpy(),
         color=GREEN,
-        label=_label("秒传", "instant"),
+        label=_label("plot.instant"),
     )
     if len(sent) == 1:  # one bar alone would fill the figure
         middle = sent.index[0]
@@ -126,6 +127,12 @@ def plot_history(history: pd.DataFrame) -> Figure:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_bytes(value)))
     axes.legend(frameon=False, prop=_font())
     return figure
+
+
+def _local_days(times: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
+    """Midnight of each moment's day where the reader is; summer time is that of the day."""
+    seconds = times.astype("int64") // 10**6
+    return pd.to_datetime(pd.Series([date.fromtimestamp(moment) for moment in seconds], index=times.index))
 
 
 def _show_figures() -> None:
@@ -159,7 +166,7 @@ def _empty(axes: Axes) -> None:
     axes.text(
         0.5,
         0.5,
-        _label("还没有数据", "no data yet"),
+        _label("plot.empty"),
         transform=axes.transAxes,
         ha="center",
         color=GREY,
@@ -167,8 +174,8 @@ def _empty(axes: Axes) -> None:
     )
 
 
-def _label(zh: str, en: str) -> str:
-    return zh if language() == "zh" and cjk_font() else en
+def _label(key: str) -> str:
+    return say(key, lang=language() if cjk_font() else FALLBACK)
 
 
 def _font() -> font_manager.FontProperties:

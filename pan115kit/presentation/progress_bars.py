@@ -1,4 +1,4 @@
-"""tqdm bars, fed by the same snapshots as every other face, by one coroutine on the kit's face thread.
+"""tqdm bars, fed by the same snapshots as every other view, by one coroutine on the kit's UI thread.
 
 The engine never prints.
 """
@@ -9,6 +9,7 @@ import asyncio
 import functools
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,8 @@ from ..models import UploadStatus
 from ..progress.snapshot import UploadProgress
 from ..transfer.queue import UploadQueue
 from . import labels
+from .rows import Group
+from .upload_list import UploadList
 
 #: Seconds between two looks at the uploads.
 TICK = 0.2
@@ -65,7 +68,10 @@ class Bars:
 
     def __init__(self, queue: UploadQueue, job_ids: Sequence[str], *, file: Any = None) -> None:
         self._queue = queue
-        self._ids = list(job_ids)
+        self._ids = dict.fromkeys(job_ids)
+        self._version = -1
+        self._uploads = UploadList(time.monotonic())
+        self._not_sent = 0  # bytes of earlier runs, and those that 115 had: they are no speed
         self._file = _safe_stream(file or sys.stderr)
         self._class = _tqdm()
         self._drawn = in_kernel() and has_widgets()
@@ -83,7 +89,7 @@ class Bars:
         self._future = event_loops.ui_loop().submit(self._draw_on())
 
     def stop(self) -> None:
-        """Draw the last state and close the bars; again is no more."""
+        """Draw the last state and close the bars; idempotent."""
         self._over.set()
         if not event_loops.ui_loop().is_current:
             self._future.result(10)
@@ -96,9 +102,14 @@ class Bars:
         self._close()
 
     def _draw(self) -> None:
-        shots = [shot for job_id in self._ids if (shot := self._queue.tracker.snapshot(job_id)) is not None]
-        if len(self._ids) > 1:
-            self._draw_total(shots)  # first, so that it keeps the first line
+        self._version, changed = self._queue.tracker.changed_since(self._version)
+        shots = [shot for shot in changed if shot.job_id in self._ids]
+        for shot in shots:
+            before = self._uploads.get(shot.job_id)
+            self._not_sent += _not_sent(shot) - (_not_sent(before.shot) if before is not None else 0)
+        self._uploads.update(shots, time.monotonic())
+        if len(self._ids) > 1 and len(self._uploads):
+            self._draw_total()  # first, so that it keeps the first line
         for shot in shots:
             if shot.job_id not in self._ended:
                 self._draw_one(shot)
@@ -118,6 +129,9 @@ class Bars:
         if bar is None:
             if status in (UploadStatus.PENDING, UploadStatus.CHECKING):
                 return  # a waiting upload gets its line when it begins
+            if status.is_final and status is not UploadStatus.FAILED and len(self._ended) >= KEPT_BARS:
+                self._ended.add(shot.job_id)  # over between two looks: the total counts it
+                return
             bar = self._open(shot)
         if shot.resumed_bytes > bar.initial:
             # found only after the line was drawn: bytes of an earlier run are no speed
@@ -137,34 +151,31 @@ class Bars:
     def _dress(self, bar: Any, shot: UploadProgress) -> None:
         colour = _COLOURS.get(shot.status)
         plain = shot.status in (UploadStatus.UPLOADING, UploadStatus.SUCCESS) and shot.waiting_for is None
-        told = "" if plain else shot.label
+        text = "" if plain else shot.label
         if shot.status is UploadStatus.FAILED and shot.error_message:
-            told += f": {' '.join(shot.error_message.split())}"
+            text += f": {' '.join(shot.error_message.split())}"
         recoloured = self._coloured and bar.colour != colour
         if recoloured:
             bar.colour = colour
-        if (bar.postfix or "") != told:
-            bar.set_postfix_str(told, refresh=False)
+        if (bar.postfix or "") != text:
+            bar.set_postfix_str(text, refresh=False)
         elif not recoloured:
             return
         if not shot.status.is_final or self._drawn:  # a text bar is drawn once more when it is closed
             bar.refresh()
 
-    def _draw_total(self, shots: Sequence[UploadProgress]) -> None:
-        sent = sum(shot.uploaded_bytes for shot in shots)
-        size = sum(shot.file_size for shot in shots)
-        there = sum(
-            shot.file_size if shot.status is UploadStatus.QUICK_SUCCESS else shot.resumed_bytes for shot in shots
-        )
+    def _draw_total(self) -> None:
+        totals = self._uploads.totals(time.monotonic(), time.time())
+        there = self._not_sent
         if self._total is None:
-            self._total = self._bar(say("bars.total"), size, there, leave=True)
-        self._total.total = size
+            self._total = self._bar(say("bars.total"), totals.size, there, leave=True)
+        self._total.total = totals.size
         if there > self._total.initial:
             self._total.n += there - self._total.initial
             self._total.last_print_n = self._total.n
             self._total.initial = there
-        _advance(self._total, sent)
-        done = sum(shot.status.is_success for shot in shots)
+        _advance(self._total, totals.uploaded)
+        done = totals.counts.get(Group.DONE, 0)
         self._total.set_postfix_str(say("bars.files", done=done, total=len(self._ids)), False)
 
     def _open_hash(self, shot: UploadProgress) -> Any:
@@ -212,6 +223,10 @@ def _safe_stream(stream: Any) -> SafeStream:
     if not _last_stream.writes_to(stream):
         _last_stream = SafeStream(stream)
     return _last_stream
+
+
+def _not_sent(shot: UploadProgress) -> int:
+    return shot.file_size if shot.status is UploadStatus.QUICK_SUCCESS else shot.resumed_bytes
 
 
 def _advance(bar: Any, done: int) -> None:

@@ -157,7 +157,8 @@ def row_json(row: Row) -> dict[str, Any]:
     """The JSON of a row, the same in REST, WebSocket and notebook: the specification's upload object and more.
 
     Beside the specification's fields it has what a list needs: ids, paths, the hash's progress, ``created_at``
-    (ISO 8601, UTC), ``process``, and ``group`` and ``actions``, so that no page decides which button makes sense.
+    and ``ended_at`` (ISO 8601, UTC), ``process``, and ``group`` and ``actions``: no page decides which button makes
+    sense.
     """
     shot = row.shot
     return shot.to_dict() | {
@@ -171,6 +172,7 @@ def row_json(row: Row) -> dict[str, Any]:
         "waiting_for": None if shot.waiting_for is None else str(shot.waiting_for),
         "waiting_seconds": round(shot.waiting_seconds),
         "created_at": iso_utc(shot.created_at),
+        "ended_at": None if shot.ended_at is None else iso_utc(shot.ended_at),
         "process": row.process,
         "group": str(row.group),
         "actions": [str(action) for action in row.actions],

@@ -127,7 +127,7 @@ class UploadList:
         self._meter = RateMeter(now)
         self._moved = 0
         self._begun = math.inf
-        self._ended: float | None = None
+        self._last_end = -math.inf
         self.curve = Curve()
 
     def __len__(self) -> int:
@@ -148,6 +148,8 @@ class UploadList:
             self._sums.add(shot, +1)
             self._moved += _moved(old.shot if old else None, shot)
             self._begun = min(self._begun, shot.created_at)
+            if shot.status.is_final:
+                self._last_end = max(self._last_end, _end_of(shot))
             self._jobs[shot.job_id] = Row(shot.job_id, shot)
             if shot.status.is_active:
                 self._active[shot.job_id] = shot
@@ -235,14 +237,12 @@ class UploadList:
     def _span(self, ended: bool, wall: float) -> float:
         if not self._jobs:
             return 0.0
-        if not ended:
-            self._ended = None
-            return max(0.0, wall - self._begun)
-        if self._ended is None:
-            # a panel made after the end knows only each upload's own seconds of work
-            last = max(row.shot.created_at + row.shot.elapsed_seconds for row in self._jobs.values())
-            self._ended = last if self._moved == 0 else wall
-        return max(0.0, self._ended - self._begun)
+        return max(0.0, (self._last_end if ended else wall) - self._begun)
+
+
+def _end_of(shot: UploadProgress) -> float:
+    """Epoch seconds; an upload of another process may have only its seconds of work."""
+    return shot.created_at + shot.elapsed_seconds if shot.ended_at is None else shot.ended_at
 
 
 def _moved(old: UploadProgress | None, new: UploadProgress) -> int:

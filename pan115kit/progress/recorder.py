@@ -33,6 +33,7 @@ class _State:
     waiting_for: WaitingFor | None = None
     waiting_since: float = 0.0
     worked: float = 0.0  # seconds of work before the present stretch
+    ended_at: float | None = None
     stretch: float | None = None  # when the present stretch of work began
     version: int = 0
 
@@ -128,6 +129,7 @@ class ProgressRecorder:
             if status is not state.status and (status.is_active or self._meter_ is not None):
                 self._meter.reset(now, state.hashed if status is UploadStatus.HASHING else state.uploaded)
             state.status = status
+            state.ended_at = self._wall_clock() if status.is_final else None
             state.error_message = error_message
             state.file_id = file_id or state.file_id
             if status.is_success:
@@ -224,6 +226,7 @@ class ProgressRecorder:
                 file_id=state.file_id,
                 is_quick_upload=state.status is UploadStatus.QUICK_SUCCESS,
                 created_at=self.created_at,
+                ended_at=state.ended_at,
                 version=state.version,
             )
 

@@ -26,6 +26,7 @@ class UploadProgress:
         elapsed_seconds: Seconds of work, without pauses.
         waiting_for: What it waits for that is not its turn, or None.
         waiting_seconds: For how long already.
+        ended_at: Epoch seconds of its end, None before it.
         version: Grows with every change of this upload.
 
     Example:
@@ -56,6 +57,7 @@ class UploadProgress:
     file_id: str | None = None
     is_quick_upload: bool = False
     created_at: float = 0.0
+    ended_at: float | None = None
     version: int = 0
 
     @property

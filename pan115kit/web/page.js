@@ -32,7 +32,7 @@ function sessionRow(session) {
     status: "paused", group: "unfinished", actions: ["resume", "discard"], process: null,
     percentage: session.progress, hash_percentage: 100, total_parts: session.total_parts,
     uploaded_parts: session.uploaded_parts.length, speed_mbps: 0, elapsed_seconds: 0, eta_seconds: null, retries: 0,
-    error_message: session.error_message, file_id: null, waiting_for: null, waiting_seconds: 0, created_at: session.created_at,
+    error_message: session.error_message, file_id: null, waiting_for: null, waiting_seconds: 0, ended_at: null, created_at: session.created_at,
   };
 }
 

@@ -25,9 +25,18 @@ export interface UploadProgress {
   hash_percentage: number;
   resumed_bytes: number;
   retries: number;
+  /** What it waits for that is not its turn, or null. */
+  waiting_for: "network" | "content" | "process" | null;
+  waiting_seconds: number;
+  /** ISO 8601, UTC. */
   created_at: string;
+  /** ISO 8601, UTC; null before its end. */
+  ended_at: string | null;
   /** pid@host of the other process that runs it; null if the server's own does. */
   process: string | null;
+  group: "active" | "failed" | "paused" | "unfinished" | "waiting" | "done" | "cancelled";
+  /** What may be asked of it now. */
+  actions: ("pause" | "resume" | "retry" | "cancel" | "discard")[];
 }
 
 export interface ProgressState {

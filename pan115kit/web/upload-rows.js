@@ -81,7 +81,6 @@ export class UploadRows {
   #place = 0;
   #meter = new Meter();
   #totals = null;
-  #endedAt = null;
 
   get size() { return this.#rows.size; }
 
@@ -182,15 +181,12 @@ export class UploadRows {
       if (row.status === "hashing") sum.hashing += row.speed_mbps * 1e6;
       const created = Date.parse(row.created_at) / 1000;
       begun = Math.min(begun, created);
-      ended = Math.max(ended, created + row.elapsed_seconds);
+      ended = Math.max(ended, row.ended_at ? Date.parse(row.ended_at) / 1000 : created + row.elapsed_seconds);
     }
     if (counts.active || counts.waiting) sum.speed = Math.max(sum.speed, this.#meter.rate(now));
     sum.eta = sum.speed > 0 ? sum.left / sum.speed : null;
     sum.ended = !(counts.active || counts.waiting || counts.paused);
-    if (!sum.ended) this.#endedAt = 0; // seen running: its end is seen too
-    else if (this.#endedAt === 0) this.#endedAt = Math.max(ended, Date.now() / 1000);
-    else this.#endedAt ??= ended;
-    sum.elapsed = sum.files ? Math.max(0, (sum.ended ? this.#endedAt : Math.max(ended, Date.now() / 1000)) - begun) : 0;
+    sum.elapsed = sum.files ? Math.max(0, (sum.ended ? ended : Math.max(ended, Date.now() / 1000)) - begun) : 0;
     const byBytes = sum.size ? Math.min(100, (100 * sum.uploaded) / sum.size) : 100;
     sum.percentage = !sum.files ? 0 : byBytes < 100 ? byBytes : (100 * counts.done) / sum.files;
     this.#totals = sum;

@@ -289,8 +289,8 @@ def test_missing_ipywidgets_is_no_warning_to_the_user(monkeypatch: pytest.Monkey
         bars_module._tqdm.__wrapped__()
     assert told == []
     monkeypatch.setattr(progress_display, "in_kernel", lambda: True)
-    monkeypatch.setattr(progress_display, "has_widgets", lambda: False)
+    monkeypatch.setattr(progress_display, "has_widgets", lambda *_: False)
     assert progress_display._kind("auto") == "tqdm"
-    monkeypatch.setattr(progress_display, "has_widgets", lambda: True)
+    monkeypatch.setattr(progress_display, "has_widgets", lambda package: True)
     assert progress_display._kind("auto") == "panel"
     assert progress_display._kind("tqdm") == "tqdm"

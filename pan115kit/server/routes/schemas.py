@@ -74,6 +74,7 @@ Upload = json_model(
     elapsed_seconds="seconds of work, without pauses",
     eta_seconds="seconds left, null while unknown",
     resumed_bytes="how many of uploaded_bytes an earlier run had sent",
+    ended_at=Annotated[str | None, Field(description="ISO 8601, UTC; null before its end")],
     process=Annotated[
         str | None, Field(description="pid@host of the other process that runs it, null if this one does")
     ],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import subprocess
 import sys
+import time
 import warnings
 
 import pandas as pd
 import pytest
+from matplotlib.dates import num2date
 
 from pan115kit.models import HistoryEntry, Phase, Sample, UploadStatus
 from pan115kit.presentation import plots
@@ -62,6 +65,26 @@ def test_a_point_right_after_another_is_no_drop() -> None:
     rows = [Sample(1e9 + at, done, 3.0, Phase.UPLOADING) for at, done in ((0, 0), (1, 8_000_000), (1.1, 8_100_000))]
     (axes,) = plots.plot_samples(samples_frame(rows)).axes
     assert list(axes.lines[0].get_ydata()) == pytest.approx([3.0, 8.0, 8.0])
+
+
+def test_days_are_those_of_the_readers_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was uploaded at eight in the morning in Shanghai stood under the day before."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("this system has one time zone for all its processes")
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        (axes,) = plots.plot_history(history_frame([entry(0, UploadStatus.SUCCESS)])).axes
+        (bar,) = axes.containers[0]
+        middle = num2date(bar.get_x() + bar.get_width() / 2)
+        assert (middle.year, middle.month, middle.day) == (2020, 9, 13)  # 20:26 there, 12:26 UTC
+        late = dataclasses.replace(entry(0, UploadStatus.SUCCESS), finished_at=1.6e9 + 4 * 3600)  # 00:26 there
+        (axes,) = plots.plot_history(history_frame([late])).axes
+        (bar,) = axes.containers[0]
+        assert num2date(bar.get_x() + bar.get_width() / 2).day == 14
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_bytes_per_day_count_only_what_arrived() -> None:

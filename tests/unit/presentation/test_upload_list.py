@@ -77,7 +77,7 @@ def test_the_clock_stops_when_all_has_ended() -> None:
     uploads.update([shot("a", UploadStatus.UPLOADING)], now=0.0)
     assert uploads.totals(now=5.0, wall=105.0).elapsed == 5.0
     uploads.update([shot("a", UploadStatus.UPLOADING, done=50)], now=5.0)
-    uploads.update([shot("a", UploadStatus.SUCCESS, done=100)], now=10.0)
+    uploads.update([shot("a", UploadStatus.SUCCESS, done=100, ended_at=110.0)], now=10.0)
     assert uploads.totals(now=10.0, wall=110.0).elapsed == 10.0
     assert uploads.totals(now=999.0, wall=999.0).elapsed == 10.0
 
@@ -87,6 +87,9 @@ def test_a_panel_made_after_the_end_knows_how_long_it_took() -> None:
     uploads = UploadList(now=0.0)
     uploads.update([shot("a", UploadStatus.SUCCESS, done=100, elapsed_seconds=7.0)], now=0.0)
     assert uploads.totals(now=0.0, wall=5000.0).elapsed == 7.0
+    later = [shot(f"{n}", UploadStatus.SUCCESS, done=100, elapsed_seconds=1.0, ended_at=101.0 + n) for n in range(12)]
+    uploads.update(later, now=0.0)  # one after the other: each worked a second, all together took twelve
+    assert uploads.totals(now=0.0, wall=5000.0).elapsed == 12.0
 
 
 @pytest.mark.parametrize(

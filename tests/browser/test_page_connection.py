@@ -275,6 +275,6 @@ def test_it_joins_what_the_feed_sends(bench: Page) -> None:
         {f"job-{n}": text(n, UploadStatus.PENDING) for n in range(20, 40)},
         [*truth, *map("job-{}".format, range(20, 40))],
     )
-    feed.begin_anew()
+    feed.forget_messages()
     tell(feed.listing().messages)
     assert len(shown()) == len(truth) + 20

@@ -9,7 +9,7 @@ from .._base import safe_output
 from .._base.safe_output import print_err
 from ..errors import CredentialsError, Pan115Error
 from ..i18n import say
-from . import demo, listing, login, serve, upload
+from . import demo, export_web, listing, login, serve, upload
 from .command_line import CommandParser, ExitCode
 
 #: In the order of the help.
@@ -19,6 +19,7 @@ _COMMANDS = (
     listing.add_history,
     login.add_command,
     serve.add_command,
+    export_web.add_command,
     demo.add_command,
 )
 

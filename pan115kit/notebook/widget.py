@@ -6,48 +6,20 @@ carry the rows that changed.  A page that finds a number missing asks for the wh
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 import anywidget
 import traitlets
 
-from ..i18n import catalogue, language
+from ..i18n import language
+from ..presentation.web_files import bundled, view_texts
 from .clicks import on_message
-
-#: Texts that the list needs.
-_TEXTS = ("view.", "status.", "waiting.", "duration.", "language.tag")
-_IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./([\w-]+\.js)";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=async|function|class|const)", re.MULTILINE)
 
 #: ``act(message)``: what the page asks for, as JSON.
 Act = Callable[[Mapping[str, Any]], None]
-
-
-@functools.cache
-def bundled(name: str) -> str:
-    """A module of ``pan115kit/web`` and all it imports as one module: a widget's has no address to import from.
-
-    Args:
-        name: File name; what it imports must name everything differently.
-    """
-    order: dict[str, str] = {}
-
-    def add(file: str) -> None:
-        text = resources.files("pan115kit").joinpath("web", file).read_text(encoding="utf-8")
-        for imported in _IMPORT.findall(text):
-            if imported not in order:
-                add(imported)
-        order[file] = _IMPORT.sub("", text)
-
-    add(name)
-    *libraries, entry = order.values()
-    return "\n".join([*(_EXPORT.sub("", text) for text in libraries), entry])
 
 
 def _module() -> str:
@@ -77,7 +49,7 @@ class UploadsWidget(anywidget.AnyWidget):
     def __init__(self, look: Mapping[str, Any], whole: Callable[[], Mapping[str, Any]], act: Act) -> None:
         self._whole = whole
         self._number = 0
-        texts = {key: text for key, text in catalogue(language()).items() if key.startswith(_TEXTS)}
+        texts = view_texts(language())
         super().__init__(key=secrets.token_hex(8), texts=texts, look=dict(look))
         on_message(self, act)
 

@@ -1,4 +1,4 @@
-/** The server's REST calls, as the page makes them.  Addresses are relative, so that a proxy's prefix does not matter. */
+/** The server's REST calls.  Addresses are relative, so that a proxy's prefix does not matter. */
 
 export class CallError extends Error {
   constructor(status, message) {
@@ -7,29 +7,46 @@ export class CallError extends Error {
   }
 }
 
-export async function call(method, path, body) {
-  let answer;
-  try {
-    answer = await fetch(new URL(path, document.baseURI), {
-      method,
-      headers: body === undefined ? {} : { "content-type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin",
-      cache: "no-store",
-    });
-  } catch {
-    throw new CallError(0, "");
+/** Calls to one server: that of this page, or the one at `url` with its `token`. */
+export class UploadApi {
+  constructor({ url, token } = {}) {
+    this.base = new URL(url ?? document.baseURI, document.baseURI);
+    this.base.protocol = this.base.protocol.replace(/^ws/, "http");
+    this.base.pathname = this.base.pathname.replace(/ws\/upload\/progress$/, "").replace(/\/*$/, "/");
+    this.headers = token ? { authorization: `Bearer ${token}` } : {};
   }
-  let data = {};
-  try { data = await answer.json(); } catch { /* an answer of something between us and the server */ }
-  if (!answer.ok) throw new CallError(answer.status, data.detail ?? answer.statusText);
-  return data;
-}
 
-export const about = () => call("GET", "api/upload/about");
-export const sessions = () => call("GET", "api/upload/sessions").then((data) => data.sessions);
-export const start = (upload) => call("POST", "api/upload", upload);
-export const command = (job, what) => call("POST", `api/upload/${encodeURIComponent(job)}/${what}`);
-export const commandAll = (what) => call("POST", `api/upload/all/${what}`);
-export const deleteSession = (id) => call("DELETE", `api/upload/sessions/${encodeURIComponent(id)}`);
-export const resumeSession = (id) => call("POST", `api/upload/sessions/${encodeURIComponent(id)}/resume`);
+  async call(method, path, body) {
+    const headers = { ...this.headers };
+    if (body !== undefined) headers["content-type"] = "application/json";
+    let answer;
+    try {
+      answer = await fetch(new URL(path, this.base), {
+        method, headers, cache: "no-store", credentials: "same-origin",
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    } catch {
+      throw new CallError(0, "");
+    }
+    let data = {};
+    try { data = await answer.json(); } catch { /* an answer of something between us and the server */ }
+    if (!answer.ok) throw new CallError(answer.status, data.detail ?? answer.statusText);
+    return data;
+  }
+
+  about() { return this.call("GET", "api/upload/about"); }
+
+  sessions() { return this.call("GET", "api/upload/sessions").then((data) => data.sessions); }
+
+  start(upload) { return this.call("POST", "api/upload", upload); }
+
+  /** pause, resume, cancel or retry: these uploads, or all that it makes sense for. */
+  async command(action, jobIds) {
+    if (jobIds === null) await this.call("POST", `api/upload/all/${action}`);
+    else for (const id of jobIds) await this.call("POST", `api/upload/${encodeURIComponent(id)}/${action}`);
+  }
+
+  deleteSession(id) { return this.call("DELETE", `api/upload/sessions/${encodeURIComponent(id)}`); }
+
+  resumeSession(id) { return this.call("POST", `api/upload/sessions/${encodeURIComponent(id)}/resume`); }
+}

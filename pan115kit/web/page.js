@@ -1,6 +1,6 @@
 /** The server's page: the list, its connection, the frame around it. */
 
-import * as api from "./api.js";
+import { UploadApi } from "./api.js";
 import { attribute, show, write } from "./elements.js";
 import { Texts, formatPercent } from "./format.js";
 import { connectUploadProgress } from "./progress.js";
@@ -12,6 +12,7 @@ const FINAL = new Set(["success", "quick_success", "failed", "cancelled"]);
 const $ = (id) => document.getElementById(id);
 const html = document.documentElement;
 const list = $("uploads");
+const api = new UploadApi();
 
 const state = {
   uploads: [], connected: false, everConnected: false, sessions: [], roots: null,
@@ -50,7 +51,7 @@ list.addEventListener("upload-action", ({ detail: { action, job_ids: keys } }) =
   const session = keys?.[0].startsWith("session:") ? keys[0].slice("session:".length) : null;
   if (action.endsWith("_sessions")) onSessions(state.sessions.map((row) => row.session_id), action.startsWith("resume"));
   else if (session) onSessions([session], action === "resume");
-  else attempt(() => (keys === null ? api.commandAll(action) : api.command(keys[0], action)));
+  else attempt(() => api.command(action, keys));
 });
 
 async function onSessions(ids, resume) {

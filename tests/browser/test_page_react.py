@@ -7,6 +7,7 @@ import http.server
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,6 @@ from pan115kit.server import Server
 pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_browser, pytest.mark.timeout(1800)]
 
 SOURCE = Path(__file__).parents[1] / "server" / "react_page"
-PAGE = Path(__file__).parents[2] / "pan115kit" / "web"
 NPM = shutil.which("npm")
 
 
@@ -34,10 +34,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no npm")
     folder = tmp_path_factory.mktemp("react") / "app"
     shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    kit = folder / "src" / "kit"
-    kit.mkdir()
-    for name in ("progress.js", "progress.d.ts", "useUploadProgress.js", "useUploadProgress.d.ts"):
-        shutil.copy(PAGE / name, kit)
+    laid = subprocess.run(
+        [sys.executable, "-m", "pan115kit", "export-web", os.fspath(folder / "src")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert os.fspath(folder / "src" / "components" / "UploadProgress.d.ts") in laid.stdout.splitlines()
     installed = subprocess.run(
         [NPM, "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"],
         cwd=folder, capture_output=True, text=True, timeout=1200, check=False,
@@ -74,6 +75,23 @@ def page(app: Path) -> Iterator[Page]:
         made = browser.new_page()
         made.set_default_timeout(PATIENCE * 1000)
         yield made
+
+
+def test_the_list_shows_uploads_and_its_buttons_work(page: Page, site: str, tmp_path: Path) -> None:
+    """The specification's ready-made component: rows, texts, and a pause that reaches the upload."""
+    with client_of(tmp_path) as client:
+        server = client.serve(roots=[tmp_path], allowed_origins=[site], token="token-of-the-react-app")
+        page.goto(f"{site}/?{urlencode({'server': server.url, 'token': server.token, 'show': 'list'})}")
+        row = page.locator("#list .item")
+        expect(page.locator("#list .empty")).to_be_visible()
+        job = client.submit(make_file(tmp_path / "files", "电影.mkv", 6_000_000), "/影视")
+        expect(row.locator(".name")).to_have_text("电影.mkv")
+        expect(row.locator(".badge")).to_have_text("上传中")
+        row.get_by_role("button", name="暂停").click()
+        expect(row.locator(".badge")).to_have_text("已暂停")
+        assert job.status == "paused"
+        expect(page.locator("#items .badge")).to_have_text("Paused")  # the same upload as an item, in English
+        expect(page.locator("#items .actions button:visible")).to_have_count(1)  # only its details
 
 
 def test_the_hook_shows_an_upload_from_begin_to_end(page: Page, site: str, tmp_path: Path) -> None:
@@ -113,7 +131,7 @@ def test_the_hook_shows_an_upload_from_begin_to_end(page: Page, site: str, tmp_p
 
 def clients(server: Server) -> int:
     """How many WebSockets a server has."""
-    count: int = server._server.config.app.state.hub.clients  # type: ignore[union-attr]
+    count: int = server._http._config.app.state.hub.clients  # type: ignore[union-attr]
     return count
 
 

@@ -1,3 +1,3 @@
 import { defineConfig } from "vite";
 
-export default defineConfig({ esbuild: { jsx: "automatic" }, build: { sourcemap: false } });
+export default defineConfig({ resolve: { alias: { "@": new URL("src", import.meta.url).pathname } }, esbuild: { jsx: "automatic" }, build: { sourcemap: false } });

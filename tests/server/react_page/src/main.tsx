@@ -1,8 +1,9 @@
-// The specification's own example of the hook, typed, in StrictMode (which mounts everything twice).
+// The specification's own examples, typed, in StrictMode (which mounts everything twice).
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 
-import { useUploadProgress } from "./kit/useUploadProgress.js";
+import { UploadItem, UploadProgressList } from "@/components/UploadProgress";
+import { useUploadProgress } from "@/hooks/useUploadProgress";
 
 const query = new URLSearchParams(location.search);
 
@@ -30,12 +31,23 @@ function Uploads() {
   );
 }
 
+function Lists() {
+  const [url, token] = [query.get("server") ?? undefined, query.get("token") ?? undefined];
+  const { uploads } = useUploadProgress({ url, token });
+  return (
+    <>
+      <div id="list"><UploadProgressList url={url} token={token} lang="zh" /></div>
+      <div id="items">{uploads.map((upload) => <UploadItem key={upload.job_id} upload={upload} lang="en" />)}</div>
+    </>
+  );
+}
+
 function Page() {
   const [shown, setShown] = useState(true);
   return (
     <>
       <button id="toggle" onClick={() => setShown(!shown)}>toggle</button>
-      {shown && <Uploads />}
+      {shown && (query.get("show") === "list" ? <Lists /> : <Uploads />)}
     </>
   );
 }

@@ -33,7 +33,7 @@ const STYLE = `
   --line: var(--upload-line, color-mix(in srgb, currentColor 15%, transparent));
   --track-colour: color-mix(in srgb, currentColor 13%, transparent);
   --surface: var(--upload-surface, var(--jp-layout-color1, var(--vscode-editor-background, transparent)));
-  --blue: var(--upload-accent, #1a6fe8); --violet: #6b53d6; --green: #16833f; --amber: #9a5b00; --red: #cc2f2f; --gray: #66707c;
+  --blue: var(--upload-accent, #1459c2); --violet: #5b43c4; --green: #0f6b32; --amber: #854f00; --red: #b42323; --gray: #59626d;
   --on-accent: #fff; font-variant-numeric: tabular-nums; text-align: start; }
 .root.dark { --blue: var(--upload-accent, #5b9dff); --violet: #a594ff; --green: #4cc27b; --amber: #e9a13b; --red: #ff7b74;
   --gray: #98a2ae; --on-accent: #0b1220; }
@@ -101,7 +101,8 @@ dialog menu { display: flex; justify-content: flex-end; gap: 10px; margin-top: 1
 .readonly .actions [data-action]:not([data-action=more]), .readonly .all { display: none; }
 .single .head-line, .single .tools, .single .sum, .single .overall > .track { display: none; }
 .single .item { border-top: 0; }
-.single .head { padding-bottom: 0; } .single .overall { margin-top: 0; grid-template-columns: auto; justify-content: end; }
+.single .card { display: flex; flex-direction: column; } .single .head { order: 1; padding-top: 0; }
+.single .overall { margin-top: 0; grid-template-columns: auto; justify-content: end; }
 .narrow .head { padding: 12px; } .narrow .all { width: 100%; } .narrow .all .quiet { flex: 1 1 auto; height: 40px; }
 .narrow .overall { grid-template-columns: minmax(0, 1fr); } .narrow .curve { justify-content: start; } .narrow .search, .narrow .sort { height: 40px; flex: 1 1 40%; }
 .narrow .filter { height: 40px; } .narrow .filters { width: 100%; }
@@ -526,12 +527,12 @@ export class UploadProgressList extends HTMLElement {
 
   #renderCurve() {
     const { points } = this.#rows.curve;
-    const drawn = points.length >= 3;
+    const peak = Math.max(0, ...points.map(([, speed]) => speed));
+    const drawn = points.length >= 3 && peak > 0;
     show(this.#ui.curveFigure, drawn);
     if (!drawn) return false;
     const [begin, end] = [points[0][0], points.at(-1)[0]];
-    const peak = Math.max(...points.map(([, speed]) => speed));
-    const top = niceCeiling(peak || 1);
+    const top = niceCeiling(peak);
     const line = points.map(([time, speed]) => {
       const x = ((time - begin) / (end - begin || 1)) * CURVE_WIDTH;
       return `${x.toFixed(1)} ${((1 - speed / top) * (CURVE_HEIGHT - 1) + 0.5).toFixed(1)}`;

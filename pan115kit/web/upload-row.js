@@ -60,6 +60,7 @@ export const ROW_STYLE = `
 .narrow .file-id .icon-button { min-width: 40px; height: 24px; }
 .narrow .facts > span:nth-child(n + 4) { display: none; }
 .narrow .icon-button { min-width: 40px; height: 40px; }
+.narrow .details .icon-button { height: 24px; }
 `;
 
 const BADGE_ICON = { success: "check", quick_success: "bolt", failed: "cancel", paused: "pause" };

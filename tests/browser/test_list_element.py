@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_support import chromium, needs_browser
+from page_support import chromium, needs_browser, until
 from playwright.sync_api import Browser, Page, expect
 
 from pan115kit.models import UploadStatus
@@ -172,6 +172,7 @@ def test_what_cannot_come_back_is_asked_about_first(page: Page) -> None:
     assert len(page.evaluate("asked")) == 1
     page.locator("[data-all=cancel]").click()
     page.locator("dialog [value=yes]").click()
+    until(lambda: len(page.evaluate("asked")) > 1)
     assert page.evaluate("asked")[1:] == [{"action": "cancel", "job_ids": None}]
 
 

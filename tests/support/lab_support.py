@@ -208,8 +208,11 @@ class Notebook:
     def press(self, cell: int, name: str) -> None:
         """Press the first button of a cell's output with this word or tooltip."""
         self.output(cell).get_by_role("button", name=name).first.click()
-        if name == "Cancel":  # what was sent of it would be lost: it asks first
-            self.output(cell).locator("dialog [value=yes]").click()
+        if name == "Cancel":  # it asks first where something was sent already
+            yes, badge = self.output(cell).locator("dialog [value=yes]").first, self.badge(cell)
+            self.until(lambda: yes.is_visible() or "Cancelled" in (badge.text_content() or ""))
+            if yes.is_visible():
+                yes.click()
 
 
 #: What is read in a node, inside its custom elements too.

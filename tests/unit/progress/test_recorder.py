@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pan115kit.models import Phase, UploadStatus
+from pan115kit.progress import tracker as tracker_module
 from pan115kit.progress.recorder import ProgressRecorder
 from pan115kit.progress.snapshot import UploadProgress
 from pan115kit.progress.tracker import ProgressTracker
@@ -177,3 +178,58 @@ def test_an_unregistered_callback_is_not_called_again() -> None:
     recorder.set_status(UploadStatus.SUCCESS)
     asyncio.run(tracker.flush("job", timeout=60))
     assert len(seen) == before
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(UploadStatus)), max_size=40), st.integers(0, 40))
+def test_a_look_finds_what_changed_since_the_last_one(steps: list[tuple[int, UploadStatus]], looked: int) -> None:
+    """A panel that misses a change shows an upload that stands still, or one that never ends."""
+    tracker = ProgressTracker()
+    recorders = {}
+    seen, changed = 0, set()
+    for count, (number, status) in enumerate(steps):
+        if count == looked:
+            seen, changed = tracker.version, set()
+        if number not in recorders:
+            recorders[number] = tracker.open(f"job-{number}", f"/{number}", f"{number}", 10)
+        recorders[number].set_status(status)
+        changed.add(f"job-{number}")
+    if looked >= len(steps):
+        seen, changed = tracker.version, set()
+    active = {f"job-{n}" for n, recorder in recorders.items() if recorder.status.is_active}
+    found = [shot.job_id for shot in tracker.changed_since(seen)[1]]
+    assert set(found) == changed | active
+    assert len(found) == len(set(found))
+
+
+def test_a_look_costs_nothing_for_uploads_that_stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five looks a second at 10,000 ended uploads took a twentieth of a processor, for ever."""
+    tracker = ProgressTracker()
+    for number in range(2000):
+        tracker.open(f"job-{number}", f"/{number}", "x", 10).set_status(UploadStatus.SUCCESS)
+    moving = tracker.open("moving", "/moving", "x", 10)
+    moving.set_status(UploadStatus.UPLOADING)
+    version = tracker.version
+    reads: list[str] = []
+    monkeypatch.setattr(
+        ProgressRecorder, "version", property(lambda self: reads.append(self.job_id) or self._state.version)
+    )
+    assert [shot.job_id for shot in tracker.changed_since(version)[1]] == ["moving"]
+    assert len(reads) <= 2
+
+
+def test_ended_uploads_are_forgotten_from_the_oldest_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of a process that uploads for weeks does not grow; what waits or runs is never forgotten."""
+    monkeypatch.setattr(tracker_module, "KEPT_FINISHED", 3)
+    tracker = ProgressTracker()
+    waiting = tracker.open("waiting", "/waiting", "x", 10)
+    for number in range(6):
+        tracker.open(f"job-{number}", f"/{number}", "x", 10).set_status(UploadStatus.SUCCESS)
+    assert tracker.job_ids()[0] == "waiting"
+    assert tracker.job_ids()[-1] == "job-5"
+    assert len(tracker.job_ids()) <= 4
+    assert tracker.snapshot("job-0") is None
+    waiting.set_status(UploadStatus.FAILED)
+    waiting.set_status(UploadStatus.PENDING)  # tried again: not an ended one any more
+    tracker.open("last", "/last", "x", 10).set_status(UploadStatus.CANCELLED)
+    assert "waiting" in tracker.job_ids()
+    assert {shot.job_id for shot in tracker.changed_since(0)[1]} == set(tracker.job_ids())

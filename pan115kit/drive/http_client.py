@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 from aiolimiter import AsyncLimiter
 
+from .._base.dead_lines import short_request_options
 from ..config import UploadConfig
 from ..errors import AccountBlockedError, ConfigError, DriveProtocolError, NetworkError, Pan115Error
 from ..i18n import format_duration, say
@@ -332,8 +334,16 @@ class ApiClient:
         """Connections to 115, or None where the environment's proxy cannot be used."""
         read = min(self.config.read_timeout, LONGEST_READ)
         with contextlib.suppress(ValueError, ImportError, httpx.InvalidURL):
+            context = httpx.create_ssl_context()
+            # as in oss.transport: beside the environment's proxies, not in their place
+            mounts = None
+            if self._transport is None and "all" not in getproxies():
+                options = short_request_options()
+                mounts = {"all://": httpx.AsyncHTTPTransport(verify=context, socket_options=options)}
             return httpx.AsyncClient(
+                verify=context,
                 transport=self._transport,
+                mounts=mounts,
                 timeout=httpx.Timeout(read, connect=self.config.connect_timeout),
                 follow_redirects=False,
                 trust_env=True,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import math
 import os
 import socket
 import ssl
@@ -22,6 +23,7 @@ from urllib.request import getproxies
 import httpcore
 import httpx
 
+from .._base import dead_lines
 from ..config import UploadConfig
 from ..i18n import say
 
@@ -110,7 +112,7 @@ class ListeningStream(httpcore.AsyncNetworkStream):
         """What has come, at most ``max_bytes``; empty at the end."""
         protocol = self._protocol
         while not protocol.received and not protocol.ended:
-            if not await protocol.something_happens(timeout):
+            if not await self._something_happens(timeout, httpcore.ReadError):
                 raise httpcore.ReadTimeout(say("network.reason.no_byte_for", seconds=timeout))
         if not protocol.received and protocol.error is not None:
             raise httpcore.ReadError(_reason(protocol.error))
@@ -131,11 +133,30 @@ class ListeningStream(httpcore.AsyncNetworkStream):
             self._transport.write(view[start : start + self._slice])
             left = self._transport.get_write_buffer_size()
             while self._protocol.is_paused:
-                happened = await self._protocol.something_happens(timeout)
+                happened = await self._something_happens(timeout, httpcore.WriteError)
                 self._check_writable()
                 before, left = left, self._transport.get_write_buffer_size()
                 if not happened and left >= before:
                     raise httpcore.WriteTimeout(say("network.reason.nothing_sent_for", seconds=timeout))
+
+    async def _something_happens(self, timeout: float | None, error: type[httpcore.NetworkError]) -> bool:
+        """Wait for bytes, an end, or room to write, as long as the line lives.
+
+        Args:
+            timeout: Seconds; None waits without end.
+            error: Raised when the line is dead.
+
+        Returns:
+            False after ``timeout`` seconds without.
+        """
+        loop = asyncio.get_running_loop()
+        end = math.inf if timeout is None else loop.time() + timeout
+        while (left := end - loop.time()) > 0:
+            if await self._protocol.something_happens(min(left, dead_lines.LOOK_EVERY)):
+                return True
+            if dead_lines.is_dead(self._transport.get_extra_info("socket")):
+                raise error(say("network.reason.line_dead", seconds=f"{dead_lines.DEAD_AFTER:g}"))
+        return False
 
     def _check_writable(self) -> None:
         if self._protocol.is_answered:
@@ -194,17 +215,16 @@ class _Protocol(asyncio.Protocol):
         """Whether a final answer has begun to come; ``HTTP/1.1 1xx`` is not one."""
         return len(self.received) > 9 and self.received[9:10] != b"1"
 
-    async def something_happens(self, timeout: float | None) -> bool:
+    async def something_happens(self, timeout: float) -> bool:
         """Wait for bytes, an end, or room to write; False after ``timeout`` seconds without."""
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, self._wake, False)
+        timer = loop.call_later(timeout, self._wake, False)
         try:
             return await self._waiter
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
 
     def _wake(self, happened: bool = True) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -283,7 +303,9 @@ def _is_address(host: str) -> bool:
 
 def _tune(sock: Any, options: Iterable[httpcore.SOCKET_OPTION]) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for level, name, value in dead_lines.keepalive_options():
+        with suppress(OSError):  # an option that this version of the system does not have
+            sock.setsockopt(level, name, value)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)

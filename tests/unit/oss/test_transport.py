@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import ipaddress
 import os
+import platform
 import socket
 import ssl
 import struct
@@ -19,8 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from dead_line_support import goes_dead
 from oss_support import Keys, body, tells_no_secret
 
+from pan115kit._base import dead_lines
 from pan115kit.config import UploadConfig
 from pan115kit.errors import NetworkError, OssCredentialsError, PartAlreadyExistError
 from pan115kit.models import Part
@@ -439,6 +442,52 @@ def test_an_answer_that_never_comes_is_given_up_after_the_read_timeout() -> None
             await bucket.list_parts("key", "UP")
 
     run(handler, use, read_timeout=0.2)
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="elsewhere the system does it by itself, after 40 seconds")
+@pytest.mark.parametrize("encrypted", [False, True], ids=["tcp", "tls"])
+def test_a_line_that_dies_in_mid_part_is_noticed_long_before_the_read_timeout(
+    encrypted: bool, tls: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a closed lid the upload hung for the 300 s of the timeout and TCP's growing pauses."""
+    monkeypatch.setattr(dead_lines, "DEAD_AFTER", 1.5)
+    monkeypatch.setattr(dead_lines, "LOOK_EVERY", 0.1)
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        goes_dead(writer.get_extra_info("socket"))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            writer.transport.abort()  # it will not hear that the other end has gone
+            await asyncio.sleep(0)
+
+    async def use(bucket: OssBucket, server: Server) -> None:
+        make, asked = chunks(64)
+        with pytest.raises(NetworkError, match="no sign of life"):
+            await asyncio.wait_for(bucket.upload_part("key", "UP", 1, make, 64 << 20), 60)
+        assert len(asked) < 64
+
+    run(handler, use, tls=tls if encrypted else None, read_timeout=300)
+
+
+def test_a_server_that_only_answers_late_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OSS thinks long about a part now and then; sending it again would end in a 409."""
+    monkeypatch.setattr(dead_lines, "DEAD_AFTER", 0.5)
+    monkeypatch.setattr(dead_lines, "LOOK_EVERY", 0.05)
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = int((await head(reader))["content-length"])
+        await asyncio.sleep(1.5)  # takes nothing
+        await reader.readexactly(length)
+        await asyncio.sleep(1.5)  # says nothing
+        writer.write(answer("200 OK", "", 'ETag: "AB"'))
+
+    async def use(bucket: OssBucket, server: Server) -> None:
+        make, _ = chunks(16)
+        assert (await bucket.upload_part("key", "UP", 1, make, 16 << 20)).number == 1
+
+    run(handler, use, read_timeout=300)
 
 
 # -- the environment

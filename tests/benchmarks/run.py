@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,32 @@ def send(who: str, port: int, path: Path) -> dict[str, Any]:
     ).stdout
     figures: dict[str, Any] = json.loads(told)
     return figures
+
+
+def send_by_curl(port: int, path: Path) -> dict[str, float]:
+    """One plain PUT of the whole file: seconds, and CPU seconds."""
+    url = f"http://127.0.0.1:{port}/bucket/key"
+    begun, used = time.perf_counter(), sum(os.times()[2:4])
+    subprocess.run(
+        ["curl", "--silent", "--show-error", "--fail", "--header", "Expect:", "--upload-file", str(path), url],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return {"seconds": time.perf_counter() - begun, "cpu": sum(os.times()[2:4]) - used}
+
+
+def against_curl(path: Path, pairs: int) -> dict[str, float]:
+    """Ours and curl in turn, to the same sink; empty where there is no curl."""
+    if shutil.which("curl") is None:
+        return {}
+    gigabytes = path.stat().st_size / 1e9
+    ratios, cpu = [], []
+    with sink() as port:
+        for _ in range(pairs):
+            mine, theirs = send("ours", port, path)["send"], send_by_curl(port, path)
+            ratios.append(theirs["seconds"] / mine["seconds"])
+            cpu.append(theirs["cpu"] / gigabytes)
+    return {"share_of_curl_plain": statistics.median(ratios), "cpu_seconds_per_gb_of_curl": statistics.median(cpu)}
 
 
 def make_file(folder: str, mib: int) -> Path:
@@ -99,7 +127,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = make_file(folder, options.mib)
-        for name, value in against_oss2(path, options.pairs).items():
+        figures = against_oss2(path, options.pairs) | against_curl(path, options.pairs)
+        for name, value in figures.items():
             print(f"{name}: {value:.2f}", flush=True)
         print(f"memory growth over 4 GiB: {memory_growth(folder, 4):.1f} MiB", flush=True)
         path = make_file(folder, min(options.mib, 400))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from run import against_oss2, make_file, memory_growth, share_of_link
+from run import against_curl, against_oss2, make_file, memory_growth, share_of_link
 
 
 @pytest.mark.benchmark
@@ -13,7 +13,7 @@ from run import against_oss2, make_file, memory_growth, share_of_link
 def test_figures_can_be_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The big run (run.py) must work when somebody wants to know; small sizes, no bound on time."""
     path = make_file(str(tmp_path), 64)
-    figures = against_oss2(path, 1)
+    figures = against_oss2(path, 1) | against_curl(path, 1)
     share = share_of_link(path, bandwidth=100e6)
     with capsys.disabled():
         print(f"\nbenchmark (64 MiB): {figures}, share of the line {share:.2f}")

@@ -12,12 +12,13 @@ import os
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from ._base import event_loops
 from ._base.must_await import MustAwait
-from .batch import UploadBatch, plan_files
+from .batch import UploadBatch, check_several
 from .config import Endpoints, UploadConfig, state_directory
 from .drive import Account, Credentials, Drive, OnTokens, Route, make_drive
 from .drive.auth.credentials_file import CredentialStore
@@ -25,7 +26,8 @@ from .drive.auth.logins import LoginOptions
 from .drive.auth.saved_tokens import environment_credentials, kept_in, saved_or_raise
 from .drive.names import DrivePath
 from .errors import ConfigError, CredentialsError, Pan115Error
-from .folders.plan import plan_folder
+from .folders.ignore_rules import IgnoreRules
+from .folders.local_tree import Source, sources_of
 from .i18n import brief, say
 from .job import UploadJob
 from .models import UploadResult, UploadSession
@@ -35,7 +37,7 @@ from .progress.tracker import ProgressTracker, get_progress_manager
 from .store import Store, open_store
 from .transfer.engine import Engine
 from .transfer.queue import UploadQueue
-from .transfer.upload_options import UploadOptions
+from .transfer.upload_options import UploadOptions, check_not_the_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,6 +114,7 @@ class Pan115Client(Shown):
         self._closed = False
         self._at_close: list[Callable[[], None]] = []
         self._served: tuple[dict[str, Any], Server] | None = None
+        self._batches: weakref.WeakSet[UploadBatch] = weakref.WeakSet()
 
         self._account = credentials.account_key()
         self._endpoints = Endpoints.from_environment(endpoint)
@@ -256,7 +259,9 @@ class Pan115Client(Shown):
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
-        skip_existing: bool = False,
+        on_conflict: str = "keep",
+        after: str = "keep",
+        rename: str = "",
         wait: bool = False,
         progress: str | Watcher = "none",
         check: bool = True,
@@ -272,7 +277,11 @@ class Pan115Client(Shown):
             target_path: Folder on the drive, e.g. ``/影视/电影``; made where missing.
             target_dir_id: The folder's id (cid) instead of its path.
             priority: Higher starts earlier.
-            skip_existing: Do nothing where the folder has this name and content already.
+            on_conflict: Where the folder has another content under this name: ``keep`` both, ``skip`` the upload
+                (``success`` is False then), ``replace`` what is there (it goes to the recycle bin after the new file
+                is verified), or ``error``.  The same content under the same name is a success without sending.
+            after: ``delete`` removes the local file once it is verified on the drive.
+            rename: Its name on the drive instead of its own.
             wait: Where another process is at this file and place, wait for it instead of failing.
             progress: ``auto``, ``panel``, ``tqdm``, ``none``, or a function of one snapshot.
             check: Raise what went wrong; with False it is in the result, ``success`` False.
@@ -293,9 +302,12 @@ class Pan115Client(Shown):
                 target_path,
                 target_dir_id=target_dir_id,
                 priority=priority,
-                skip_existing=skip_existing,
                 wait=wait,
+                on_conflict=on_conflict,
+                after=after,
+                file_name=rename,
             )
+            check_not_the_file(target_path, file_path, rename)
             job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
             try:
                 with self.show(progress, [job]):
@@ -314,7 +326,9 @@ class Pan115Client(Shown):
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
-        skip_existing: bool = False,
+        on_conflict: str = "keep",
+        after: str = "keep",
+        rename: str = "",
         wait: bool = False,
         progress: str | Watcher = "auto",
         check: bool = True,
@@ -334,9 +348,12 @@ class Pan115Client(Shown):
             target_path,
             target_dir_id=target_dir_id,
             priority=priority,
-            skip_existing=skip_existing,
             wait=wait,
+            on_conflict=on_conflict,
+            after=after,
+            file_name=rename,
         )
+        check_not_the_file(target_path, file_path, rename)
         job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
         try:
             with self.show(progress, [job]):
@@ -353,7 +370,9 @@ class Pan115Client(Shown):
         *,
         target_dir_id: str | int = "",
         priority: int = 0,
-        skip_existing: bool = False,
+        on_conflict: str = "keep",
+        after: str = "keep",
+        rename: str = "",
         wait: bool = False,
         progress: str | Watcher = "none",
     ) -> UploadJob:
@@ -369,9 +388,12 @@ class Pan115Client(Shown):
             target_path,
             target_dir_id=target_dir_id,
             priority=priority,
-            skip_existing=skip_existing,
             wait=wait,
+            on_conflict=on_conflict,
+            after=after,
+            file_name=rename,
         )
+        check_not_the_file(target_path, file_path, rename)
         job = UploadJob.keep(self.queue.submit(file_path, options, watch=watcher(progress)))
         if isinstance(progress, str):
             begin(progress, self.queue, [job.job_id])
@@ -379,49 +401,83 @@ class Pan115Client(Shown):
 
     def submit_many(
         self,
-        file_paths: Iterable[PathLike],
+        paths: Iterable[PathLike],
         target_path: DrivePath = "/",
         *,
+        include: str | Iterable[str] = (),
+        exclude: str | Iterable[str] = (),
+        on_conflict: str = "keep",
+        after: str = "keep",
+        dry_run: bool = False,
         priority: int = 0,
-        skip_existing: bool = False,
     ) -> UploadBatch:
-        """Start several files into one folder and return at once.
+        """Start several files into one folder and return at once; folders and globs too, as :meth:`submit_folder`.
+
+        Raises:
+            ConfigError: It is one path instead of several, or an argument makes no sense.
+            FileMissingError: Nothing fits a glob.
+            TargetError: ``target_path`` is no folder's path.
 
         Example:
             >>> batch = client.submit_many(["a.bin", "b.bin"], "/备份")    # doctest: +SKIP
+            >>> batch = client.submit_many(["notes/**/*.md", "photos"], "/备份")    # doctest: +SKIP
         """
-        options = UploadOptions.of(target_path, priority=priority, skip_existing=skip_existing)
-        return UploadBatch(self.queue, plan_files(file_paths, options.target_path), options).start()
+        check_several(paths)
+        options = UploadOptions.of(target_path, priority=priority, on_conflict=on_conflict, after=after)
+        rules = IgnoreRules.of(include=include, exclude=exclude)
+        return self._batch(sources_of(paths), rules, options, dry_run=dry_run)
 
     def submit_folder(
         self,
-        folder: PathLike,
+        folder: PathLike | Iterable[PathLike],
         target_path: DrivePath = "/",
         *,
+        include: str | Iterable[str] = (),
+        exclude: str | Iterable[str] = (),
+        on_conflict: str = "keep",
+        after: str = "keep",
         dry_run: bool = False,
         priority: int = 0,
-        skip_existing: bool = True,
     ) -> UploadBatch:
-        """Upload a folder's content into ``target_path``, subfolders included.
+        """Upload a folder's content into ``target_path``, subfolders and empty ones included; returns at once.
+
+        It plans by listing the target, one call for 1,150 entries: what is there with this name and content costs
+        neither a byte nor a call of its own, so that a second run of an unchanged folder asks for lists only.
 
         Args:
-            folder: Local folder.
+            folder: Local folder, or several, or globs: ``photos/**/*.jpg`` is what ``photos`` has of ``*.jpg``.
             target_path: Its counterpart on the drive.
-            dry_run: Only plan: look at ``batch.plan``, then ``batch.start()``.
-            skip_existing: Count files as done that are there with this name and content already.
+            include: Patterns as in a ``.gitignore``: only files that one of them names are uploaded.
+            exclude: Patterns of what is left out, like those in a ``.pan115ignore`` file of any folder; ``!name``
+                takes in what another one leaves out.  ``.DS_Store``, ``Thumbs.db``, ``.git``, ``__pycache__`` and
+                ``.ipynb_checkpoints`` are left out anyway.
+            on_conflict: Where another content has the name: ``keep`` both, ``skip`` the file, ``replace`` what is
+                there (it goes to the recycle bin after the new file is verified), or ``error``.
+            after: ``delete`` removes each local file that is verified on the drive.
+            dry_run: Only plan: look at ``batch.plan.frame()``, ``batch.plan.calls``, then ``batch.start()``.
+            priority: Higher starts earlier.
 
         Returns:
             The batch; its report adds up: total = done + instant + failed + skipped.
 
         Raises:
             LocalFileError: ``folder`` is missing or not a folder.
+            ConfigError: An argument makes no sense.
+            TargetError: ``target_path`` is no folder's path.
 
         Example:
             >>> report = await client.submit_folder("photos/", "/照片")    # doctest: +SKIP
         """
-        options = UploadOptions.of(target_path, priority=priority, skip_existing=skip_existing)
-        batch = UploadBatch(self.queue, plan_folder(folder, options.target_path), options)
-        return batch if dry_run else batch.start()
+        options = UploadOptions.of(target_path, priority=priority, on_conflict=on_conflict, after=after)
+        rules = IgnoreRules.of(include=include, exclude=exclude)
+        return self._batch(sources_of(folder, folders_only=True), rules, options, dry_run=dry_run)
+
+    def _batch(
+        self, sources: Sequence[Source], rules: IgnoreRules, options: UploadOptions, *, dry_run: bool
+    ) -> UploadBatch:
+        batch = UploadBatch(self.queue, sources, rules, options, dry_run=dry_run)
+        self._batches.add(batch)
+        return batch
 
     def result_of(self, job: UploadJob) -> UploadResult:
         """How an ended job ended, without raising: ``success`` is False for a failure.
@@ -727,6 +783,8 @@ class Pan115Client(Shown):
         self._closed = True
         event_loops.not_at_exit(self.close)
         self._stop_serving()
+        for batch in list(self._batches):
+            batch.abandon()
         with self._lock:
             engine, self._engine_ = self._engine_, None
         if engine is not None and self._pid == os.getpid() and engine.loop.alive:

@@ -20,6 +20,7 @@ Catch :class:`Pan115Error` for "the upload did not work", or a branch for one ca
     │   ├── RateLimitedError            too many calls, 115 is busy
     │   ├── ClientOutdatedError         "please upgrade": the version string is too old
     │   ├── TargetError                 the target folder is missing or cannot be made
+    │   │   └── NameTakenError          on_conflict="error", and another file has the name
     │   ├── NoSpaceError                the drive is full
     │   ├── VerificationError           115 (or we) found other content than was sent
     │   └── DriveProtocolError          an answer that is not what the protocol says
@@ -197,6 +198,10 @@ class ClientOutdatedError(DriveError):
 
 class TargetError(DriveError):
     """The target folder does not exist, is gone, full, or may not be made."""
+
+
+class NameTakenError(TargetError):
+    """The target folder has another file of this name, and ``on_conflict="error"`` forbids a second one."""
 
 
 class NoSpaceError(DriveError):

@@ -81,6 +81,31 @@ class Phase(StrEnum):
     UPLOADING = "uploading"
 
 
+class OnConflict(StrEnum):
+    """What happens where the target folder has another content under the file's name.
+
+    The same content under the same name is always a success without sending.
+    """
+
+    KEEP = "keep"
+    """Upload: 115 keeps both."""
+    SKIP = "skip"
+    """Leave what is there, upload nothing."""
+    REPLACE = "replace"
+    """Upload; what was there goes to the recycle bin once the new file is verified (laws.md 15)."""
+    ERROR = "error"
+    """Fail with :class:`~pan115kit.errors.NameTakenError`."""
+
+
+class After(StrEnum):
+    """What becomes of the local file once it is verified on the drive."""
+
+    KEEP = "keep"
+    """It stays."""
+    DELETE = "delete"
+    """It is deleted, if it is still the file that was verified (laws.md 15)."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
     """What makes a local file the same file as before, without reading it.

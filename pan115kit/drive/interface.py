@@ -253,6 +253,14 @@ class Drive(abc.ABC):
         """
         return (await self._list(folder_id, 0, 1)).total
 
+    async def count_files_below(self, folder_id: str = ROOT) -> int:
+        """How many files :meth:`list_files_below` will give, by 115's count.
+
+        Raises:
+            TargetError: There is no such folder.
+        """
+        return (await self._list(folder_id, 0, limit=1, below=True)).total
+
     async def count_below(self, folder_id: str) -> SubtreeCounts:
         """What is below a folder at any depth; 115 needs seconds to minutes for a large one.
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import queue
 import signal
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from .._base.local_paths import local_path
-from .._base.safe_output import OutputError, print_err, print_out
+from .._base.safe_output import OutputError, out_width, print_err, print_out
+from .._base.text_table import Column, render_table
 from ..config import UploadConfig
 from ..i18n import format_bytes, format_duration, format_speed, say, visible
-from ..models import UploadResult
+from ..models import After, OnConflict, UploadResult
 from .command_line import ExitCode, add_state_dir, json_line, open_client, size_in_bytes, whole_number
 
 if TYPE_CHECKING:
     from ..client import Pan115Client
-    from ..folders.plan import Skipped
+    from ..folders.local_tree import Skipped
+    from ..folders.plan import FolderPlan
     from ..job import UploadJob
     from .command_line import Commands
 
@@ -39,7 +38,11 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--to", default="/", metavar="DIR", help=say("cli.upload.to"))
     parser.add_argument("--json", action="store_true", help=say("cli.upload.json"))
     parser.add_argument("--no-progress", action="store_true", help=say("cli.upload.no_progress"))
-    parser.add_argument("--skip-existing", action="store_true", help=say("cli.upload.skip_existing"))
+    parser.add_argument("--dry-run", action="store_true", help=say("cli.upload.dry_run"))
+    parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help=say("cli.upload.include"))
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=say("cli.upload.exclude"))
+    parser.add_argument("--on-conflict", choices=[*OnConflict], default="keep", help=say("cli.upload.on_conflict"))
+    parser.add_argument("--after", choices=[*After], default="keep", help=say("cli.upload.after"))
     parser.add_argument("--part-size", type=size_in_bytes, metavar="BYTES", help=say("cli.upload.part_size"))
     parser.add_argument(
         "--threshold",
@@ -81,37 +84,82 @@ def run(options: argparse.Namespace) -> int:
     }
     config = UploadConfig.from_environment(**{name: value for name, value in given.items() if value is not None})
     with _sigterm_as_ctrl_c(), open_client(options.state_dir, config) as client:
-        jobs, left_out = _submit(client, options)
-        for file in left_out:
-            print_err(say("cli.upload.skipped", path=visible(str(file.file_path)), reason=file.reason))
-        if not jobs and not left_out:
-            print_err(say("upload.nothing"))
+        batch = client.submit_many(
+            options.paths,
+            options.to,
+            include=options.include,
+            exclude=options.exclude,
+            on_conflict=options.on_conflict,
+            after=options.after,
+            dry_run=options.dry_run,
+        )
         try:
+            plan = batch.plan
+            _print_left_out(plan.skipped)
+            if options.dry_run:
+                return _print_plan(plan)
+            if not plan.total:
+                print_err(say("upload.nothing"))
+            jobs = list(batch)
             with client.show("none" if options.no_progress else "tqdm", jobs):
-                all_arrived = _follow(client, jobs, as_json=options.json)
+                all_arrived = _follow(client, jobs, batch.unchanged, as_json=options.json)
+                report = batch.wait()
         except KeyboardInterrupt:
             client.close()
             raise KeyboardInterrupt(say("cli.upload.stopped")) from None
-    return ExitCode.OK if all_arrived and not any(file.missed for file in left_out) else ExitCode.FAILED
+    missed = any(file.missed for file in plan.skipped)
+    return ExitCode.OK if all_arrived and report.success and not missed else ExitCode.FAILED
 
 
-def _submit(client: Pan115Client, options: argparse.Namespace) -> tuple[list[UploadJob], list[Skipped]]:
-    jobs: list[UploadJob] = []
-    left_out: list[Skipped] = []
-    # a file named twice is uploaded once
-    for path in dict.fromkeys(map(local_path, options.paths)):
-        if os.path.isdir(path):
-            target = f"{options.to.rstrip('/')}/{Path(path).resolve().name}"
-            batch = client.submit_folder(path, target, skip_existing=options.skip_existing)
-            jobs.extend(batch)
-            left_out.extend(batch.plan.skipped)
-        else:
-            jobs.append(client.submit(path, options.to, skip_existing=options.skip_existing))
-    return jobs, left_out
+def _print_left_out(skipped: Iterable[Skipped]) -> None:
+    """Say what is not uploaded and why; of what was to be left out, only how much."""
+    excluded = 0
+    for file in skipped:
+        excluded += file.excluded
+        if not file.excluded:
+            print_err(say("cli.upload.skipped", path=visible(file.file_path), reason=file.reason))
+    if excluded:
+        print_err(say("cli.upload.excluded", count=excluded))
 
 
-def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bool:
-    """Print each file's end as it comes; True if all are on the drive.
+def _print_plan(plan: FolderPlan) -> int:
+    """Say what would be done; exit code 1 where something cannot be."""
+    from ..folders.plan import Action
+
+    columns = (
+        Column(say("column.action")),
+        Column(say("column.file"), cut=True),
+        Column(say("column.size"), right=True),
+        Column(say("column.target"), cut=True),
+        Column(say("column.reason")),
+    )
+    rows = [(str(Action.MAKE_FOLDER), "", "", folder.target_path, "") for folder in plan.folders]
+    rows += [
+        (str(file.action), visible(file.file_path), format_bytes(file.file_size), file.target_path, file.reason)
+        for file in plan.files
+    ]
+    if rows:
+        print_out(render_table(columns, rows, out_width()))
+    excluded = sum(file.excluded for file in plan.skipped)
+    print_out(
+        say(
+            "cli.upload.plan",
+            files=len(plan.files),
+            bytes=format_bytes(plan.total_bytes),
+            unchanged=len(plan.unchanged),
+            excluded=excluded,
+            calls=plan.calls,
+            time=format_duration(plan.seconds),
+        )
+    )
+    failing = any(file.action is Action.ERROR for file in plan.files) or any(file.missed for file in plan.skipped)
+    return ExitCode.FAILED if failing else ExitCode.OK
+
+
+def _follow(
+    client: Pan115Client, jobs: Sequence[UploadJob], unchanged: Iterable[UploadResult], *, as_json: bool
+) -> bool:
+    """Print each file's end as it comes, those that are there already first; True if all are on the drive.
 
     Raises:
         OutputError: Stdout could not be written; every file was brought to its end all the same.
@@ -120,6 +168,9 @@ def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bo
     for job in jobs:
         job.future.add_done_callback(lambda _, job=job: ended.put(job))  # type: ignore[misc]
     all_arrived, lost = True, None
+    for result in unchanged:
+        if as_json and lost is None:
+            lost = _try_to_print(result, as_json=as_json)
     left = len(jobs)
     while left:
         try:
@@ -130,13 +181,18 @@ def _follow(client: Pan115Client, jobs: list[UploadJob], *, as_json: bool) -> bo
         result = client.result_of(job)
         all_arrived = all_arrived and result.success
         if lost is None:
-            try:
-                _print_result(result, as_json=as_json)
-            except OutputError as error:
-                lost = error
+            lost = _try_to_print(result, as_json=as_json)
     if lost is not None:
         raise lost
     return all_arrived
+
+
+def _try_to_print(result: UploadResult, *, as_json: bool) -> OutputError | None:
+    try:
+        _print_result(result, as_json=as_json)
+    except OutputError as error:
+        return error
+    return None
 
 
 def _print_result(result: UploadResult, *, as_json: bool) -> None:

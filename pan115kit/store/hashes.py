@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 
 from ..models import FileIdentity
 from .codec import identity_to_sql
@@ -34,6 +35,16 @@ class HashStore:
         statement = "DELETE FROM hashes WHERE identity = ?"
         self._database.write(lambda c: c.execute(statement, (identity_to_sql(identity),)))
 
+    def get_many(self, identities: Sequence[FileIdentity]) -> list[str | None]:
+        """:meth:`get` of each, in one go."""
+        query = "SELECT sha1 FROM hashes WHERE identity = ?"
+
+        def look(connection: sqlite3.Connection) -> list[str | None]:
+            rows = (connection.execute(query, (identity_to_sql(one),)).fetchone() for one in identities)
+            return [row[0] if row is not None and _is_sha1(row[0]) else None for row in rows]
+
+        return self._database.read(look)
+
     def put(self, identity: FileIdentity, sha1: str) -> None:
         """Remember a file's SHA-1.
 
@@ -44,10 +55,19 @@ class HashStore:
         Raises:
             StoreError: It could not be stored.
         """
+        self.put_many([(identity, sha1)])
+
+    def put_many(self, sums: Sequence[tuple[FileIdentity, str]]) -> None:
+        """:meth:`put` of each, in one transaction.
+
+        Raises:
+            StoreError: They could not be stored.
+        """
+        rows = [(identity_to_sql(identity), sha1) for identity, sha1 in sums]
 
         def remember(connection: sqlite3.Connection) -> None:
             statement = "INSERT OR REPLACE INTO hashes (identity, sha1) VALUES (?, ?)"  # gets a new, highest id
-            connection.execute(statement, (identity_to_sql(identity), sha1))
+            connection.executemany(statement, rows)
             connection.execute("DELETE FROM hashes WHERE id <= (SELECT max(id) FROM hashes) - ?", (MAX_HASHES,))
 
         self._database.write(remember)

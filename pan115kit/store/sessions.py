@@ -25,19 +25,21 @@ SECONDS_PER_DAY = 86_400
 _LAST_FIRST = "ORDER BY s.updated_at DESC, s.id DESC"
 
 
-def session_id_for(file_path: str | os.PathLike[str], target_path: str) -> str:
+def session_id_for(file_path: str | os.PathLike[str], target_path: str, file_name: str = "") -> str:
     """The session of a file and a target folder: the same in every process, on every start.
 
     Args:
         file_path: The local file; a relative one is taken from the current directory.
         target_path: The folder on the drive; ``影视`` and ``/影视/`` are the same.
+        file_name: The name on the drive, where it is not the file's own.
 
     Returns:
         32 hex digits.
     """
     local = os.path.normcase(os.path.abspath(os.fspath(file_path)))
     target = [name for name in target_path.split("/") if name]
-    return hashlib.sha256(json.dumps([local, target]).encode("ascii")).hexdigest()[:32]
+    key: list[object] = [local, target, file_name] if file_name else [local, target]
+    return hashlib.sha256(json.dumps(key).encode("ascii")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

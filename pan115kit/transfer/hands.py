@@ -98,6 +98,14 @@ class Hands(Protocol):
     async def put(self, ticket: UploadTicket) -> CallbackReply:
         """Send the whole file in one request."""
 
+    def delete(self) -> None:
+        """Delete the file, if it is still what it was when it was opened (laws.md 15).
+
+        Raises:
+            FileChangedError: It is not.
+            FileUnreadableError: It cannot be deleted.
+        """
+
     def close(self) -> None:
         """Let go of the file."""
 
@@ -201,6 +209,10 @@ class LocalHands:
         callback = Callback(ticket.callback, ticket.callback_var)
         body = self._bodies.of_range(0, self.size)
         return await self._context.bucket_of(ticket).put_object(ticket.object_key, body, self.size, callback)
+
+    def delete(self) -> None:
+        """As in :class:`Hands`."""
+        self._file.delete()
 
     def close(self) -> None:
         """As in :class:`Hands`."""

@@ -154,7 +154,7 @@ class LocalFile:
             except BaseException:  # also on Ctrl-C: nobody else can close it
                 raw.close()
                 raise
-        return cls(place, raw, _identity(status))
+        return cls(place, raw, identity_of(status))
 
     def check_unchanged(self) -> None:
         """Make sure that neither the open file nor what the path names has changed since it was opened.
@@ -163,12 +163,8 @@ class LocalFile:
             FileChangedError: Size, times or the file behind the path differ, or the path is gone.
         """
         with self._open_descriptor() as descriptor:
-            now = _identity(os.fstat(descriptor))
-        try:
-            named = _identity(os.stat(self.path))
-        except OSError:
-            raise _changed(self.path, say("file.changed.gone")) from None
-        for found in (named, now):  # in this order: a file that was replaced has new metadata, too
+            now = identity_of(os.fstat(descriptor))
+        for found in (self._named(), now):  # in this order: a file that was replaced has new metadata, too
             if found != self.identity:
                 raise _changed(self.path, _difference(self.identity, found))
 
@@ -188,6 +184,27 @@ class LocalFile:
         except OSError:
             return math.inf
         return SETTLED_AFTER
+
+    def _named(self) -> FileIdentity:
+        """What the path names now."""
+        try:
+            return identity_of(os.stat(self.path))
+        except OSError:
+            raise _changed(self.path, say("file.changed.gone")) from None
+
+    def delete(self) -> None:
+        """Delete the file, if it is still what it was when it was opened; it is closed then.
+
+        Raises:
+            FileChangedError: It is not.
+            FileUnreadableError: It cannot be deleted.
+        """
+        self.check_unchanged()
+        self.close()  # Windows deletes no open file
+        if (named := self._named()) != self.identity:
+            raise _changed(self.path, _difference(self.identity, named))
+        with _as_file_errors(self.path):
+            os.unlink(self.path)
 
     async def stream(self, offset: int, length: int, *, step: int = STEP) -> AsyncIterator[bytes | memoryview]:
         """The bytes from ``offset``, in pieces of at most ``step``, read ahead where the disk has to be asked.
@@ -386,7 +403,8 @@ def _checked_name(path: str | os.PathLike[str]) -> str:
     return text
 
 
-def _identity(status: os.stat_result) -> FileIdentity:
+def identity_of(status: os.stat_result) -> FileIdentity:
+    """What tells a file from what it was before and from others."""
     return FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 

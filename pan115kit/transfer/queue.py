@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from .._base import event_loops
 from .._base.local_paths import local_path, size_or_zero
+from ..drive.names import check_folder_id, check_folder_path
 from ..errors import AccountBlockedError, ConfigError, NetworkError, Pan115Error, UploadCancelled
 from ..i18n import say
 from ..models import UploadResult, UploadSession, UploadStatus
@@ -150,7 +151,11 @@ class UploadQueue:
     def _new_job(self, request: UploadRequest) -> QueuedJob:
         path = request.file_path
         recorder = self.tracker.open(
-            request.job_id, path, os.path.basename(path), size_or_zero(path), request.options.target_path
+            request.job_id,
+            path,
+            request.options.file_name or os.path.basename(path),
+            size_or_zero(path),
+            request.options.target_path,
         )
         upload = Upload(request, self.context, recorder, self._clock)
         job = QueuedJob(request, recorder, next(self._orders), upload, self._clock())
@@ -177,9 +182,15 @@ class UploadQueue:
             session: As it is on disk.
             beneath: Local folder under which its file must lie; empty: anywhere.
         """
-        by_path = session_id_for(session.file_path, session.target_path) == session.session_id
-        folder_id = "" if by_path else session.target_dir_id
-        options = UploadOptions.of(session.target_path, target_dir_id=folder_id, beneath=beneath)
+        own_name = session.file_name == os.path.basename(session.file_path)
+        name = "" if own_name else session.file_name
+        by_path = session_id_for(session.file_path, session.target_path, name) == session.session_id
+        options = UploadOptions(
+            check_folder_path(session.target_path),
+            "" if by_path else check_folder_id(session.target_dir_id),
+            beneath=beneath,
+            file_name=name,
+        )
         return self.submit(session.file_path, options)
 
     def check_open(self) -> None:

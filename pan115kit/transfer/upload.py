@@ -15,12 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from ..config import MAX_PART_SIZE, MAX_PARTS
-from ..drive.data import Account, FileClaim, Instant, NeedsUpload
+from ..drive.data import Account, Entry, FileClaim, Instant, NeedsUpload
 from ..drive.names import shorten_file_name
 from ..errors import (
     DriveError,
     FileChangedError,
     FileTooLargeError,
+    LocalFileError,
+    NameTakenError,
     NoSpaceError,
     OssError,
     Pan115Error,
@@ -29,9 +31,10 @@ from ..errors import (
     VerificationError,
 )
 from ..i18n import say
-from ..models import UploadResult, UploadSession, UploadStatus, UploadTicket, WaitingFor
+from ..models import After, OnConflict, UploadResult, UploadSession, UploadStatus, UploadTicket, WaitingFor
 from ..progress.recorder import ProgressRecorder
 from ..store import LeaseOwner, PendingAbort, session_id_for
+from .conflicts import Verdict, judge, same_content
 from .decisions import WRONG_PLACE
 from .hands import Hands, LocalHands
 from .multipart import Multipart, Restart
@@ -69,9 +72,8 @@ class UploadRequest:
     @classmethod
     def of(cls, job_id: str, file_path: str, options: UploadOptions) -> Self:
         """A request with its session_id, so that a later run finds the session again."""
-        return cls(
-            job_id, file_path, options, session_id_for(file_path, options.target_dir_id or options.target_path)
-        )
+        target = options.target_dir_id or options.target_path
+        return cls(job_id, file_path, options, session_id_for(file_path, target, options.file_name))
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +88,8 @@ class Upload:
     sha1: str = ""
     _folder_id: str = ""
     _name: str = ""
+    _replaced: tuple[Entry, ...] = ()  # goes to the recycle bin once the new file is verified
+    _delivered: bool = True  # False where another file of its name was left as it is
     _left_at: UploadStatus | None = None  # where an earlier run's row stood
     _left_since: float = 0.0  # seconds since it was written
 
@@ -114,6 +118,9 @@ class Upload:
                 self.sha1 = await self._hash(hands)
                 session = await self._same_content_or_fresh(session)
                 result = await self._deliver(hands, session)
+                await self._bin_replaced(result)
+                if self._delivered and self.request.options.after is After.DELETE:
+                    result = self._delete_local(hands, result)
             except FileChangedError:
                 # Parts sent about now may be of the old content or the new: none is trusted unseen.  They stay with
                 # OSS all the same: if only the file's metadata changed, the next run finds that they are its parts.
@@ -132,7 +139,7 @@ class Upload:
         """Hash while others upload; what it finds is in the cache when this upload's turn comes."""
         hands = self._open_hands()
         try:
-            self.recorder.describe(file_name=hands.name, file_size=hands.size)
+            self.recorder.describe(file_name=self._shown_name(hands), file_size=hands.size)
             await self._hash(hands)
         finally:
             hands.close()
@@ -141,11 +148,15 @@ class Upload:
         path, beneath = self.request.file_path, self.request.options.beneath
         return LocalHands.open(self.context, path, self.recorder, self.stats, beneath=beneath)
 
+    def _shown_name(self, hands: Hands) -> str:
+        return self.request.options.file_name or hands.name
+
     # -- before the first byte ---------------------------------------------------------------------------------
 
     async def _take_session(self, hands: Hands) -> None:
-        self._name = shorten_file_name(hands.name)
-        self.recorder.describe(file_name=hands.name, file_size=hands.size, session_id=self.request.session_id)
+        self._name = shorten_file_name(self.request.options.file_name or hands.name)
+        session_id = self.request.session_id
+        self.recorder.describe(file_name=self._shown_name(hands), file_size=hands.size, session_id=session_id)
         leases, call = self.context.store.leases, self.context.store.call
         while not await call(leases.acquire, self.request.session_id, self.request.job_id):
             owner = await call(leases.owner, self.request.session_id)
@@ -172,7 +183,11 @@ class Upload:
         self._left_since = now - found.updated_at if found else 0.0
         if found is None:
             found = UploadSession(
-                self.request.session_id, self.request.file_path, hands.name, hands.size, created_at=now
+                self.request.session_id,
+                self.request.file_path,
+                self._shown_name(hands),
+                hands.size,
+                created_at=now,
             )
         elif found.file_size != hands.size:
             await self.drop_multipart(found)
@@ -242,8 +257,8 @@ class Upload:
     async def _deliver(self, hands: Hands, session: UploadSession) -> UploadResult:
         self.recorder.set_status(UploadStatus.CHECKING)
         verifier = self._verifier(hands)
-        if self.request.options.skip_existing and (found := await verifier.find(None)):
-            return self._result(UploadStatus.QUICK_SUCCESS, found, "result.exists")
+        if (settled := await self._settle_conflict()) is not None:
+            return settled
         ticket, upload_id = await self._earlier_ticket(session)
         asked = self._left_at in (UploadStatus.CHECKING, UploadStatus.UPLOADING)
         if ticket is None and (session.ticket is not None or asked):
@@ -257,6 +272,66 @@ class Upload:
         async with self.context.contents.turn(self.sha1, hands.size):
             self.recorder.set_waiting(None)
             return await self._check_and_send(hands, verifier, session, ticket, upload_id)
+
+    async def _settle_conflict(self) -> UploadResult | None:
+        """Look at the files of the same name, if that matters; the result where nothing is to be sent.
+
+        Raises:
+            NameTakenError: Another file has the name, and the user wants no second one.
+        """
+        options, size = self.request.options, self.recorder.file_size
+        same_name = options.same_name
+        if same_name is None:
+            if options.on_conflict is OnConflict.KEEP:
+                return None  # 115 itself finds the same content under the same name
+            same_name = await self._files_of_this_name()
+        verdict = judge(same_name, self.sha1, size, options.on_conflict)
+        found = same_content(same_name, self.sha1, size)
+        if verdict is Verdict.EXISTS and found is not None:
+            if options.after is After.DELETE and options.same_name is not None:
+                found = await self._still_there(found)  # the list may be hours old: is it true now?
+            there = None if found is None else VerifiedFile(found.file_id, found.pick_code)
+            return None if there is None else self._result(UploadStatus.QUICK_SUCCESS, there, "result.exists")
+        if verdict is Verdict.SKIP:
+            self._delivered = False
+            there = VerifiedFile(same_name[0].file_id, same_name[0].pick_code)
+            result = self._result(UploadStatus.CANCELLED, there, "result.name_taken")
+            return replace(result, success=False)  # what is there is another content
+        if verdict is Verdict.ERROR:
+            message = say("upload.name_taken", name=self._name, target=options.target_path)
+            raise NameTakenError(message, hint=say("upload.name_taken.hint"))
+        if verdict is Verdict.REPLACE:
+            self._replaced = tuple(same_name)
+        return None
+
+    async def _files_of_this_name(self) -> tuple[Entry, ...]:
+        entries = self.context.drive.list_folder(self._folder_id)
+        return tuple([entry async for entry in entries if not entry.is_folder and entry.name == self._name])
+
+    async def _still_there(self, entry: Entry) -> Entry | None:
+        """The entry as it is now, or None where it is gone, renamed, moved or another content."""
+        now = await self.context.drive.info(entry.file_id)
+        if now is None or now.name != entry.name or (now.parent_id and now.parent_id != self._folder_id):
+            return None
+        return now if not now.sha1 or now.sha1 == entry.sha1 else None
+
+    async def _bin_replaced(self, result: UploadResult) -> None:
+        """What the new file replaces goes to the recycle bin; 115 may have answered with the old entry itself."""
+        if not result.file_id:
+            logger.warning("%s: its id on the drive is not known, so that nothing is replaced", self._name)
+            return
+        for entry in self._replaced:
+            if entry.file_id != result.file_id and await self._still_there(entry) is not None:
+                await self.context.drive.delete([entry.file_id])
+
+    def _delete_local(self, hands: Hands, result: UploadResult) -> UploadResult:
+        """Delete the local file, if it is still the one that was verified; else it stays, and the result says so."""
+        try:
+            hands.delete()
+        except LocalFileError as error:
+            logger.warning("%s is on the drive and stays here: %s", self._name, error)
+            return replace(result, message=say("result.local_kept", why=error.message, lang="zh"))
+        return result
 
     async def _check_and_send(
         self,

@@ -102,18 +102,34 @@ def test_words_for_people(stage: Stage, capsys: pytest.CaptureFixture[str], run:
     assert "Traceback" not in shown.err
 
 
-def test_folder_goes_with_its_name_and_its_folders(stage: Stage, run: Run) -> None:
-    """``upload photos --to /backup`` makes /backup/photos/…"""
+def test_folder_goes_where_the_library_puts_it(stage: Stage, run: Run) -> None:
+    """``upload photos --to /backup`` is ``submit_folder("photos", "/backup")``: /backup/a.jpg, with its folders."""
     for name in ("photos/a.jpg", "photos/夏 2024/b.jpg"):
         stage.file(name, size=PART, seed=len(name))
     code, objects, _ = run("upload", stage.folder / "local/photos", "--to", "/backup", "--json", "--no-progress")
     assert (code, len(objects)) == (0, 2)
-    assert {f.path for f in stage.box.files()} == {"/backup/photos/a.jpg", "/backup/photos/夏 2024/b.jpg"}
+    assert {f.path for f in stage.box.files()} == {"/backup/a.jpg", "/backup/夏 2024/b.jpg"}
     code, objects, _ = run(
-        "upload", stage.folder / "local/photos", "--to", "/backup", "--json", "--no-progress", "--skip-existing"
+        "upload", stage.folder / "local/photos", "--to", "/backup", "--json", "--no-progress", "--on-conflict", "skip"
     )
     assert (code, [one["quick_upload"] for one in objects]) == (0, [True, True])
     assert len(stage.box.files()) == 2
+
+
+def test_dry_run_and_patterns_on_the_command_line(stage: Stage, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Look first, then upload just that."""
+    for name in ("photos/a.jpg", "photos/b.tmp", "photos/c.txt"):
+        stage.file(name, size=PART, seed=len(name))
+    given = [str(stage.folder / "local/photos"), "--to", "/x", "--exclude", "*.tmp", "--no-progress"]
+    assert cli.main(["upload", *given, "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "a.jpg" in shown.out
+    assert "2 files to upload" in shown.out
+    assert "b.tmp" not in shown.out
+    assert stage.box.files(folders=True) == []
+    assert cli.main(["upload", *given, "--after", "delete"]) == 0
+    assert {f.path for f in stage.box.files()} == {"/x/a.jpg", "/x/c.txt"}
+    assert [path.name for path in (stage.folder / "local/photos").iterdir()] == ["b.tmp"]
 
 
 def test_file_of_a_folder_that_cannot_be_sent_is_exit_code_1(stage: Stage, run: Run) -> None:

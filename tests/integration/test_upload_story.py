@@ -140,21 +140,25 @@ def test_target_by_id_needs_no_path(stage: Stage) -> None:
 
 
 @both_routes
-def test_skip_existing_sends_nothing_and_makes_no_copy(stage: Stage, route: str) -> None:
+@pytest.mark.parametrize("on_conflict", ["keep", "skip", "replace", "error"])
+def test_the_same_content_again_sends_nothing_and_makes_no_copy(stage: Stage, route: str, on_conflict: str) -> None:
     """A folder synced again costs a look, not an upload, and the drive has no duplicates."""
     client = stage.client(route)
     path = stage.file()
     first = client.upload(path, "/x", progress="none")
     stage.box.clear_requests()
-    again = client.upload(path, "/x", skip_existing=True, progress="none")
+    again = client.upload(path, "/x", on_conflict=on_conflict, progress="none")
     assert (again.success, again.status, again.file_id) == (True, UploadStatus.QUICK_SUCCESS, first.file_id)
-    stage.assert_nothing_sent()
+    assert again.bytes_sent == 0
+    if on_conflict != "keep":  # there 115 itself finds it
+        stage.assert_nothing_sent()
     stage.assert_arrived(path, "/x/film.mkv")
-    other = stage.file(seed=1)  # same name, other content: not the same file
-    assert client.upload(other, "/x", skip_existing=True, progress="none").status is UploadStatus.SUCCESS
+    if on_conflict == "keep":
+        other = stage.file(seed=1)  # same name, other content: not the same file
+        assert client.upload(other, "/x", on_conflict=on_conflict, progress="none").status is UploadStatus.SUCCESS
 
 
-def test_without_skip_existing_the_same_again_is_the_same_entry(stage: Stage) -> None:
+def test_without_a_look_the_same_again_is_the_same_entry(stage: Stage) -> None:
     """Uploading again the same content under the same name would seem to make a second file: on 115 it is the one
     that is there, with its id, and deleting "the old one" deletes the only one (protocol-drive.md D4.2).
     """

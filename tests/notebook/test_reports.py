@@ -10,7 +10,8 @@ from IPython.core.formatters import DisplayFormatter
 from panel_support import QuietQueue
 
 from pan115kit.client import Pan115Client
-from pan115kit.folders.plan import FolderPlan, PlannedFile, Skipped
+from pan115kit.folders.local_tree import Skipped
+from pan115kit.folders.plan import FolderPlan, PlannedFile
 from pan115kit.models import UploadResult, UploadSession, UploadStatus
 from pan115kit.notebook.panel import Panel
 from pan115kit.notebook.report import MAX_ROWS, plan_report, result_report, sessions_report, uploads_report

@@ -10,7 +10,7 @@ import pytest
 from pan115kit import errors
 from pan115kit._base.local_paths import local_path
 from pan115kit.drive.names import check_folder_id, check_folder_path
-from pan115kit.folders.plan import plan_folder
+from pan115kit.folders.local_tree import sources_of
 from pan115kit.transfer.local_file import LocalFile
 
 
@@ -55,7 +55,7 @@ def test_in_chinese_the_frame_of_the_line_is_chinese_and_115s_words_are_quoted(
 @pytest.mark.parametrize(
     ("go_wrong", "advice"),
     [
-        (lambda: plan_folder(__file__, "/"), "单个文件请用 upload 或 submit"),
+        (lambda: sources_of(__file__, folders_only=True), "单个文件请用 upload 或 submit"),
         (lambda: local_path(""), "请给出一个文件或文件夹"),
         (lambda: check_folder_path("/a<b"), '不能含 " < >'),
         (lambda: check_folder_id("x"), "cid"),

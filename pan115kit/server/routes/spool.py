@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...drive.names import check_folder_path
 from ...i18n import say
+from ...models import OnConflict
 from ...transfer.upload_options import UploadOptions
 from ..dependencies import ServerDependencies
 from ..responses import CONFLICT, NO_ROOM, NOT_FOUND, json_answer
@@ -83,7 +84,9 @@ class StartSpooled(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"priority": 0}]})
 
     priority: Annotated[int, Field(ge=-1000, le=1000)] = Field(default=0, description="higher starts earlier")
-    skip_existing: bool = Field(default=False, description="count as done where the folder has it already")
+    on_conflict: OnConflict = Field(
+        default=OnConflict.KEEP, description="where the folder has another content under this name"
+    )
 
 
 class WrongOffset(Problem):
@@ -178,7 +181,7 @@ def spool_router(server: ServerDependencies) -> APIRouter:
         if not file.is_whole:
             raise HTTPException(409, say("server.spool_offset", offset=file.offset, size=file.size))
         options = UploadOptions.of(
-            file.target_path, priority=how.priority, skip_existing=how.skip_existing, beneath=str(spool.folder)
+            file.target_path, priority=how.priority, on_conflict=how.on_conflict, beneath=str(spool.folder)
         )
         submitted = await asyncio.to_thread(queue.submit, file.path, options)
         server.remove_when_uploaded(submitted.job)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from ...i18n import say
-from ...models import UploadStatus
+from ...models import OnConflict, UploadStatus
 from ...presentation.rows import GROUP_OF, Action, Row, row_json
 from ...transfer.queue import UploadQueue
 from ...transfer.queued_job import QueuedJob
@@ -68,7 +68,9 @@ class NewUpload(BaseModel):
     file_path: LocalPath = Field(description="local file under an allowed folder; relative to the first of them")
     target_path: DriveFolder = Field(default="/", description="folder on the drive, made where missing")
     priority: Annotated[int, Field(ge=-1000, le=1000)] = Field(default=0, description="higher starts earlier")
-    skip_existing: bool = Field(default=False, description="count as done where the folder has it already")
+    on_conflict: OnConflict = Field(
+        default=OnConflict.KEEP, description="where the folder has another content under this name"
+    )
 
 
 class _LocalPath(StringConvertor):
@@ -126,7 +128,7 @@ def uploads_router(server: ServerDependencies) -> APIRouter:
         summary="开始上传本地文件 / upload a local file",
     )
     async def start(new: NewUpload) -> Response:
-        options = UploadOptions.of(new.target_path, priority=new.priority, skip_existing=new.skip_existing)
+        options = UploadOptions.of(new.target_path, priority=new.priority, on_conflict=new.on_conflict)
         file = await asyncio.to_thread(server.folders.file, new.file_path)
         submitted = await asyncio.to_thread(queue.submit, file.path, replace(options, beneath=file.folder))
         return started_answer(submitted.job)

@@ -11,7 +11,7 @@ import pytest
 
 from pan115kit._base.local_paths import local_path, missing_path_hint, size_or_zero
 from pan115kit.errors import ConfigError, FileMissingError, FileNameError
-from pan115kit.folders.plan import plan_folder
+from pan115kit.folders.local_tree import sources_of
 from pan115kit.transfer.local_file import LocalFile
 
 
@@ -67,7 +67,7 @@ def test_a_path_written_for_something_else_says_what_to_write(
     with pytest.raises(FileMissingError, match=re.escape(said or "check the path")):
         LocalFile.open(local_path(path))
     with pytest.raises(FileMissingError, match=re.escape(said or "check the path")):
-        plan_folder(path, "/x")
+        sources_of(path, folders_only=True)
 
 
 @pytest.mark.parametrize(("there", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])

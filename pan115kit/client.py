@@ -14,7 +14,8 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from ._base import event_loops
 from ._base.must_await import MustAwait
@@ -24,17 +25,19 @@ from .drive import Account, Credentials, Drive, OnTokens, Route, make_drive
 from .drive.auth.credentials_file import CredentialStore
 from .drive.auth.logins import LoginOptions
 from .drive.auth.saved_tokens import environment_credentials, kept_in, saved_or_raise
-from .drive.names import DrivePath
+from .drive.names import DrivePath, check_folder_path
 from .errors import ConfigError, CredentialsError, Pan115Error
 from .folders.ignore_rules import IgnoreRules
 from .folders.local_tree import Source, sources_of
+from .folders.verify import list_path, verify_folder
 from .i18n import brief, say
 from .job import UploadJob
-from .models import UploadResult, UploadSession
+from .models import After, UploadResult, UploadSession
 from .notebook.progress_display import Watcher, begin, show, watcher
 from .notebook.shown import Shown, end_panels, register_formatters
 from .progress.tracker import ProgressTracker, get_progress_manager
 from .store import Store, open_store
+from .transfer.content_files import is_content, keep_content
 from .transfer.engine import Engine
 from .transfer.queue import UploadQueue
 from .transfer.upload_options import UploadOptions, check_not_the_file
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     from .server import Server
 
 PathLike = str | os.PathLike[str]
+#: What can be uploaded without being a file: bytes, or what ``read`` gives.
+Content = bytes | bytearray | memoryview | BinaryIO
 
 register_formatters()
 
@@ -254,7 +259,7 @@ class Pan115Client(Shown):
 
     def upload_file(
         self,
-        file_path: PathLike,
+        file_path: PathLike | Content,
         target_path: DrivePath = "/",
         *,
         target_dir_id: str | int = "",
@@ -262,6 +267,7 @@ class Pan115Client(Shown):
         on_conflict: str = "keep",
         after: str = "keep",
         rename: str = "",
+        file_name: str = "",
         wait: bool = False,
         progress: str | Watcher = "none",
         check: bool = True,
@@ -273,7 +279,8 @@ class Pan115Client(Shown):
         stops the upload and keeps its session, unless somebody else waits for it or holds its handle.
 
         Args:
-            file_path: Local file.
+            file_path: Local file; or bytes, or a file object opened for reading bytes, with ``file_name``.  These are
+                kept in the state directory until they are on the drive, so that the same call again goes on.
             target_path: Folder on the drive, e.g. ``/影视/电影``; made where missing.
             target_dir_id: The folder's id (cid) instead of its path.
             priority: Higher starts earlier.
@@ -282,6 +289,7 @@ class Pan115Client(Shown):
                 is verified), or ``error``.  The same content under the same name is a success without sending.
             after: ``delete`` removes the local file once it is verified on the drive.
             rename: Its name on the drive instead of its own.
+            file_name: The name of bytes or of a file object on the drive.
             wait: Where another process is at this file and place, wait for it instead of failing.
             progress: ``auto``, ``panel``, ``tqdm``, ``none``, or a function of one snapshot.
             check: Raise what went wrong; with False it is in the result, ``success`` False.
@@ -307,8 +315,9 @@ class Pan115Client(Shown):
                 after=after,
                 file_name=rename,
             )
-            check_not_the_file(target_path, file_path, rename)
-            job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
+            check_not_the_file(target_path, file_path, rename or file_name)
+            place, options = await asyncio.to_thread(self._as_file, file_path, file_name, options)
+            job = UploadJob(*self.queue.submit(place, options, watch=watcher(progress)))
             try:
                 with self.show(progress, [job]):
                     return await job.result_or_cancel()
@@ -321,7 +330,7 @@ class Pan115Client(Shown):
 
     def upload(
         self,
-        file_path: PathLike,
+        file_path: PathLike | Content,
         target_path: DrivePath = "/",
         *,
         target_dir_id: str | int = "",
@@ -329,6 +338,7 @@ class Pan115Client(Shown):
         on_conflict: str = "keep",
         after: str = "keep",
         rename: str = "",
+        file_name: str = "",
         wait: bool = False,
         progress: str | Watcher = "auto",
         check: bool = True,
@@ -353,8 +363,9 @@ class Pan115Client(Shown):
             after=after,
             file_name=rename,
         )
-        check_not_the_file(target_path, file_path, rename)
-        job = UploadJob(*self.queue.submit(file_path, options, watch=watcher(progress)))
+        check_not_the_file(target_path, file_path, rename or file_name)
+        place, options = self._as_file(file_path, file_name, options)
+        job = UploadJob(*self.queue.submit(place, options, watch=watcher(progress)))
         try:
             with self.show(progress, [job]):
                 return job.result_or_stop()
@@ -365,7 +376,7 @@ class Pan115Client(Shown):
 
     def submit(
         self,
-        file_path: PathLike,
+        file_path: PathLike | Content,
         target_path: DrivePath = "/",
         *,
         target_dir_id: str | int = "",
@@ -373,6 +384,7 @@ class Pan115Client(Shown):
         on_conflict: str = "keep",
         after: str = "keep",
         rename: str = "",
+        file_name: str = "",
         wait: bool = False,
         progress: str | Watcher = "none",
     ) -> UploadJob:
@@ -393,11 +405,27 @@ class Pan115Client(Shown):
             after=after,
             file_name=rename,
         )
-        check_not_the_file(target_path, file_path, rename)
-        job = UploadJob.keep(self.queue.submit(file_path, options, watch=watcher(progress)))
+        check_not_the_file(target_path, file_path, rename or file_name)
+        place, options = self._as_file(file_path, file_name, options)
+        job = UploadJob.keep(self.queue.submit(place, options, watch=watcher(progress)))
         if isinstance(progress, str):
             begin(progress, self.queue, [job.job_id])
         return job
+
+    def _as_file(
+        self, source: PathLike | Content, file_name: str, options: UploadOptions
+    ) -> tuple[PathLike, UploadOptions]:
+        """Content as a file in the state directory, which goes when it is on the drive; a path as it is.
+
+        Raises:
+            ConfigError: Content without a name, or a path with ``file_name``.
+        """
+        if not is_content(source, file_name):
+            if file_name:
+                raise ConfigError(say("content.path_with_name"), hint=say("content.path_with_name.hint"))
+            return cast(PathLike, source), options
+        place = keep_content(self.state_dir, source, file_name or options.file_name)
+        return place, replace(options, after=After.DELETE, file_name="")
 
     def submit_many(
         self,
@@ -509,6 +537,63 @@ class Pan115Client(Shown):
         if callable(progress) or progress == "none":
             return contextlib.nullcontext()
         return show(progress, self.queue, [job.job_id for job in jobs])
+
+    # -- what is on the drive ----------------------------------------------------------------------------------
+
+    def ls(self, path: DrivePath = "/", *, recursive: bool = False) -> pd.DataFrame:
+        """What is in a folder of the drive; one call for 1,150 entries.
+
+        Columns: :func:`pan115kit.presentation.dataframes.entries_frame`.
+
+        Args:
+            path: Folder, or one file.
+            recursive: Also what is below, at least one call for each folder.
+
+        Raises:
+            TargetError: There is nothing of this path.
+
+        Example:
+            >>> client.ls("/照片", recursive=True)["size"].sum()    # doctest: +SKIP
+        """
+        from .presentation.dataframes import entries_frame
+
+        engine, folder = self._engine, check_folder_path(path)
+        listing = list_path(engine.drive, folder, recursive=recursive)
+        return entries_frame(event_loops.wait(engine.loop.submit(listing)))
+
+    def verify(
+        self,
+        folder: PathLike | Iterable[PathLike],
+        target_path: DrivePath = "/",
+        *,
+        include: str | Iterable[str] = (),
+        exclude: str | Iterable[str] = (),
+    ) -> pd.DataFrame:
+        """Compare a folder with the one on the drive that it was uploaded to, by listing and SHA-1.
+
+        Nothing is downloaded, and a file that was hashed before and has not changed is not read again.  Columns:
+        :func:`pan115kit.presentation.dataframes.comparison_frame`.
+
+        Args:
+            folder: As for :meth:`submit_folder`, as are the rest.
+            target_path: Its counterpart on the drive.
+            include: Patterns; only files that one of them names are compared.
+            exclude: Patterns of what is left out.
+
+        Raises:
+            LocalFileError: ``folder`` is missing or not a folder.
+
+        Example:
+            >>> found = client.verify("photos/", "/照片")    # doctest: +SKIP
+            >>> found[found["state"] != "same"]             # doctest: +SKIP
+        """
+        from .presentation.dataframes import comparison_frame
+
+        options = UploadOptions.of(target_path)
+        rules = IgnoreRules.of(include=include, exclude=exclude)
+        engine, sources = self._engine, sources_of(folder, folders_only=True)
+        comparing = verify_folder(engine.context, sources, rules, options.target_path)
+        return comparison_frame(event_loops.wait(engine.loop.submit(comparing)))
 
     # -- all uploads -------------------------------------------------------------------------------------------
 

@@ -9,12 +9,14 @@ from .._base import safe_output
 from .._base.safe_output import print_err
 from ..errors import CredentialsError, Pan115Error
 from ..i18n import say
-from . import demo, export_web, listing, login, serve, upload
+from . import demo, drive_listing, export_web, listing, login, serve, upload
 from .command_line import CommandParser, ExitCode
 
 #: In the order of the help.
 _COMMANDS = (
     upload.add_command,
+    drive_listing.add_ls,
+    drive_listing.add_verify,
     listing.add_sessions,
     listing.add_history,
     login.add_command,

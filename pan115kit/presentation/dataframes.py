@@ -21,6 +21,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from ..drive.data import Entry
+from ..folders.verify import Comparison
 from ..models import HISTORY_COLUMNS, SESSION_COLUMNS, HistoryEntry, Phase, Sample, UploadSession, UploadStatus
 
 T = TypeVar("T")
@@ -112,6 +114,58 @@ def samples_frame(samples: Iterable[Sample]) -> pd.DataFrame:
     kinds = {"time": datetime, "uploaded_bytes": int, "speed_mbps": float, "phase": Phase}
     return pd.DataFrame(
         {name: _array(kind, [getattr(row, name) for row in rows]) for name, kind in kinds.items()}, copy=False
+    )
+
+
+def entries_frame(entries: Iterable[tuple[str, Entry]]) -> pd.DataFrame:
+    """What is on the drive as a DataFrame, one row each, in the order given.
+
+    Columns: ``name``; ``path`` (whole); ``kind`` (``file``, ``folder``); ``size`` (bytes; 0 for folders); ``sha1``
+    (upper-case hex; missing for folders); ``modified``; ``file_id`` (a folder's cid); ``pick_code``.
+
+    Args:
+        entries: Each with its path.
+
+    Example:
+        >>> entries_frame([("/x/a.txt", Entry("1", "a.txt", 3, "AB" * 20))])["path"].tolist()
+        ['/x/a.txt']
+    """
+    rows = list(entries)
+    found = [entry for _, entry in rows]
+    return pd.DataFrame(
+        {
+            "name": _array(str, [entry.name for entry in found]),
+            "path": _array(str, [path for path, _ in rows]),
+            "kind": _array(str, [str(entry.kind) for entry in found]),
+            "size": _array(int, [entry.size for entry in found]),
+            "sha1": _array(str, [entry.sha1 or None for entry in found]),
+            "modified": _moments([entry.modified for entry in found]),
+            "file_id": _array(str, [entry.file_id for entry in found]),
+            "pick_code": _array(str, [entry.pick_code for entry in found]),
+        }
+    )
+
+
+def comparison_frame(rows: Iterable[Comparison]) -> pd.DataFrame:
+    """How a folder and its counterpart on the drive compare, one row a file, in the order given.
+
+    Columns: ``path`` (from the folder, with ``/``); ``state`` (``same``, ``changed``, ``missing`` from the drive,
+    ``extra`` there); ``local_size``, ``drive_size`` (bytes; missing where there is no file); ``local_sha1`` (missing
+    where the sizes decide), ``drive_sha1``.
+
+    Args:
+        rows: As :func:`pan115kit.folders.verify.verify_folder` gives them.
+    """
+    found = list(rows)
+    return pd.DataFrame(
+        {
+            "path": _array(str, [row.path for row in found]),
+            "state": _array(str, [str(row.state) for row in found]),
+            "local_size": pd.array([row.local_size for row in found], dtype="Int64"),
+            "drive_size": pd.array([row.drive_size for row in found], dtype="Int64"),
+            "local_sha1": _array(str, [row.local_sha1 or None for row in found]),
+            "drive_sha1": _array(str, [row.drive_sha1 or None for row in found]),
+        }
     )
 
 

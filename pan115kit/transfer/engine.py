@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from ..progress.tracker import ProgressTracker
 from ..store import Store
 from ..store.resume_manager import UploadResumeManager
 from .bandwidth import Bandwidth
+from .content_files import CONTENT_FOLDER, clean
 from .network_watch import Address, NetworkWatch, address_of
 from .queue import UploadQueue
 from .target_folders import TargetFolders
@@ -81,6 +83,9 @@ class Engine:
             removed = await UploadResumeManager.of(self.store).clean_expired_sessions(self.config.session_days)
             if removed:
                 logger.info("gave up %d unfinished uploads untouched for %g days", removed, self.config.session_days)
+        if (self.store.directory / CONTENT_FOLDER).is_dir():
+            in_use = {session.file_path for session in await self.store.call(self.store.sessions.list)}
+            await asyncio.to_thread(clean, self.store.directory, in_use)
         if await self.store.call(self.store.sessions.pending_aborts):
             self.queue.start_chores()
 

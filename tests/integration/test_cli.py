@@ -602,3 +602,18 @@ def test_times_in_tables_are_local(stage: Stage, run: Run, monkeypatch: pytest.M
     }
     hours = {zone: int(re.search(r" (\d\d):\d\d", text)[1]) for zone, text in shown.items()}  # type: ignore[index]
     assert (hours["UTC-8"] - hours["UTC"]) % 24 == 8
+
+
+def test_ls_and_verify_on_the_command_line(stage: Stage, run: Run) -> None:
+    """A script that wipes the disk after ``verify`` must be stopped by its exit code."""
+    for name in ("photos/a.jpg", "photos/b/c.jpg"):
+        stage.file(name, size=PART, seed=len(name))
+    photos = stage.folder / "local/photos"
+    assert run("verify", photos, "--to", "/x", "--json")[0] == 1
+    run("upload", photos, "--to", "/x", "--json", "--no-progress")
+    code, objects, _ = run("verify", photos, "--to", "/x", "--json")
+    assert (code, {one["path"]: one["state"] for one in objects}) == (0, {"a.jpg": "same", "b/c.jpg": "same"})
+    code, objects, _ = run("ls", "/x", "-r", "--json")
+    assert (code, {one["path"] for one in objects}) == (0, {"/x/a.jpg", "/x/b", "/x/b/c.jpg"})
+    (photos / "a.jpg").write_bytes(b"changed")
+    assert run("verify", photos, "--to", "/x", "--json")[0] == 1

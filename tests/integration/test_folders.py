@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from pathlib import Path, PurePosixPath
 
 import pytest
-from upload_support import PART, PATIENCE, Stage, content
+from upload_support import PART, PATIENCE, Stage, content, until
 
-from pan115kit import NameTakenError, TargetError, UploadStatus
+from pan115kit import ConfigError, NameTakenError, TargetError, UploadStatus
 from pan115kit.sandbox.faults import OSS_ROUTES
 
 both_routes = pytest.mark.parametrize("route", ["cookie", "open"])
@@ -247,3 +248,92 @@ def test_several_folders_and_globs_in_one_call(stage: Stage) -> None:
     report = stage.client().submit_many([f"{local}/p/**/*.jpg", local / "q", local / "d.bin"], "/x").wait(PATIENCE)
     assert (report.done, report.failed) == (4, 0)
     assert {file.path for file in stage.box.files()} == {"/x/a.jpg", "/x/2024/b.jpg", "/x/c.md", "/x/d.bin"}
+
+
+# -- what is on the drive ----------------------------------------------------------------------------------------
+
+
+@both_routes
+def test_ls_is_a_table_of_what_is_there(stage: Stage, route: str) -> None:
+    """Looking at the drive needs no browser."""
+    client = stage.client(route)
+    client.submit_folder(_many(stage, 2, 3), "/x").wait(PATIENCE)
+    top = client.ls("/x")
+    assert list(top.columns) == ["name", "path", "kind", "size", "sha1", "modified", "file_id", "pick_code"]
+    assert sorted(top["path"]) == ["/x/f000", "/x/f001"]
+    assert set(top["kind"]) == {"folder"}
+    below = client.ls("/x", recursive=True)
+    files = below[below["kind"] == "file"]
+    assert sorted(files["path"]) == sorted(file.path for file in stage.box.files())
+    assert dict(zip(files["path"], files["sha1"], strict=True)) == {f.path: f.sha1 for f in stage.box.files()}
+    assert client.ls("/x/f000/1.bin")["path"].tolist() == ["/x/f000/1.bin"]
+    assert client.ls("/")["name"].tolist() == ["x"]
+    with pytest.raises(TargetError, match="/none"):
+        client.ls("/none/file")
+
+
+@both_routes
+def test_verify_finds_what_is_missing_and_what_is_changed(stage: Stage, route: str) -> None:
+    """Before the disk is wiped: is everything there, and is it the same?  Without downloading it."""
+    root = _many(stage, 2, 3)
+    client = stage.client(route)
+    client.submit_folder(root, "/x").wait(PATIENCE)
+    assert set(client.verify(root, "/x")["state"]) == {"same"}
+    (root / "f000/0.bin").write_bytes(b"0/X")  # the same size
+    (root / "f000/1.bin").write_bytes(b"longer")
+    (root / "f001/new").write_bytes(b"new")
+    (root / "f001/2.bin").unlink()
+    stage.box.clear_requests()
+    found = client.verify(root, "/x")
+    assert list(found.columns) == ["path", "state", "local_size", "drive_size", "local_sha1", "drive_sha1"]
+    states = dict(zip(found["path"], found["state"], strict=True))
+    assert {path: state for path, state in states.items() if state != "same"} == {
+        "f000/0.bin": "changed",
+        "f000/1.bin": "changed",
+        "f001/new": "missing",
+        "f001/2.bin": "extra",
+    }
+    assert len(states) == 7
+    assert len(_of_115(stage)) <= 5
+    assert set(client.verify(root, "/nowhere")["state"]) == {"missing"}
+
+
+# -- bytes and file objects --------------------------------------------------------------------------------------
+
+
+@both_routes
+def test_bytes_and_file_objects_are_uploaded(stage: Stage, route: str) -> None:
+    """A result need not be a file first; nothing stays behind."""
+    client = stage.client(route)
+    data = content(5 * PART)
+    assert client.upload(data, "/x", file_name="a.bin", progress="none").file_name == "a.bin"
+    assert client.upload(io.BytesIO(data[:99]), "/x", file_name="b.bin", progress="none").success
+    again = client.upload(data, "/x", file_name="a.bin", progress="none")
+    assert again.quick_upload
+    assert stage.box.read("/x/a.bin") == data
+    assert stage.box.read("/x/b.bin") == data[:99]
+    assert [path for path in (stage.state_dir / "content").rglob("*") if path.is_file()] == []
+
+
+def test_an_interrupted_upload_of_bytes_goes_on(stage: Stage) -> None:
+    client, data = stage.client(), content(6 * PART)
+    stage.hold("upload_part", after=3)
+    job = client.submit(data, "/x", file_name="a.bin")
+    stage.wait_held("upload_part", 4)
+    job.stop()
+    stage.go_on()
+    until(lambda: job.done)
+    result = client.upload(data, "/x", file_name="a.bin", progress="none")
+    assert result.resumed
+    assert stage.box.read("/x/a.bin") == data
+
+
+def test_bytes_need_a_name_and_text_is_refused(stage: Stage) -> None:
+    client = stage.client()
+    with pytest.raises(ConfigError, match="file_name"):
+        client.upload(io.BytesIO(b"x"), "/x", progress="none")
+    with pytest.raises(ConfigError, match="rb"):
+        client.upload(io.StringIO("x"), "/x", file_name="a", progress="none")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="rename"):
+        client.upload(stage.file(size=1), "/x", file_name="a", progress="none")
+    assert stage.box.requests == []

@@ -58,7 +58,17 @@ def test_the_language_follows_the_setting_then_the_locale(
 PACKAGE = Path(pan115kit.__file__).parent
 VIEW = ("view.action.", "view.all.", "view.count.", "view.filter.", "view.sort.", "page.line.")
 #: Keys that code puts together: by status, error, action ... (the code that does it names the prefix).
-COMPOSED = ("status.", "error.", "language.", "refusal.", "login.state.", "waiting.", "sandbox.route.", *VIEW)
+COMPOSED = (
+    "status.",
+    "error.",
+    "language.",
+    "refusal.",
+    "login.state.",
+    "waiting.",
+    "sandbox.route.",
+    "verify.",
+    *VIEW,
+)
 
 
 def holes(text: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Callable
 from urllib.parse import quote
@@ -41,6 +42,17 @@ def test_every_call_needs_the_token(server: Server, method: str, path: str) -> N
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert set(answer.json()) == {"detail"}
+
+
+def test_every_described_route_needs_the_token(server: Server, api: httpx.Client) -> None:
+    """A route that is added later is behind the door like all others."""
+    asked = 0
+    for path, operations in api.get("openapi.json").json()["paths"].items():
+        for method in operations:
+            answer = ask(method.upper(), server.url + re.sub(r"\{\w+\}", "x", path.lstrip("/")))
+            assert answer.status_code == 401, (method, path)
+            asked += 1
+    assert asked >= 15
 
 
 @pytest.mark.parametrize("token", ["wrong", "é", "Bearer", "%00", "' or 1=1"])

@@ -84,14 +84,10 @@ class Tally:
     points: list[str] = field(default_factory=list)
 
 
-def check(stage: Stage, path: Path, kills: int, tally: Tally, *, times: int = 1) -> None:
-    """The file is there, whole and once; no more than one part a kill was sent again, none that had arrived.
-
-    Args:
-        times: 2 where the killed run had written down its success: running it again then is a second upload.
-    """
+def check(stage: Stage, path: Path, kills: int, tally: Tally) -> None:
+    """The file is there, whole and once; no more than one part a kill was sent again, none that had arrived."""
     there = [file for file in stage.box.files() if file.path == f"/x/{path.name}"]
-    assert len(there) == times, (path.name, [file.path for file in there], [r.route for r in stage.box.requests])
+    assert len(there) == 1, (path.name, [file.path for file in there], [r.route for r in stage.box.requests])
     assert stage.box.read(there[0].path) == path.read_bytes()
     # killed between OSS's answer and our writing it down, nobody knows the upload_id: it holds no part
     assert not any(upload.parts for upload in stage.box.uploads())

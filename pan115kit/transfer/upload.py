@@ -342,7 +342,7 @@ class Upload:
         upload_id: str,
     ) -> UploadResult:
         """Ask 115 and send, again from the start where an upload_id turns out to be of no use."""
-        restarts, refused = 0, None
+        restarts, refused, rehashed = 0, None, False
         while True:
             if ticket is None:
                 self.recorder.set_status(UploadStatus.CHECKING)
@@ -368,10 +368,20 @@ class Upload:
                 self.recorder.count_retry()
             except VerificationError as error:
                 hands.check_unchanged()  # if the file itself is the cause, that is the clearer error
-                refused = error
+                announced = self.sha1
+                await self._hash_again(hands)
+                # other content than was announced is worth a try of its own; the same would end the same way
+                refused = error if self.sha1 == announced or rehashed else None
+                rehashed = True
             await self.drop_multipart(await self._row() or session)
             ticket, upload_id = None, ""
             self.recorder.set_resumed(0)
+
+    async def _hash_again(self, hands: Hands) -> None:
+        """A hash from the cache may be of older content: a write through a memory map can escape the file's times."""
+        await self.context.store.call(self.context.store.hashes.forget, hands.identity)
+        self.sha1 = await self._hash(hands)
+        await self._update(file_sha1=self.sha1)
 
     def _verifier(self, hands: Hands) -> Verifier:
         return Verifier(self.context.drive, self._folder_id, self._name, hands.size, self.sha1, self.context.sleep)

@@ -183,3 +183,16 @@ def test_a_small_file_that_grows_while_it_is_sent_is_named(stage: Stage, caplog:
     assert job.wait(PATIENCE).success
     assert stage.box.read("/x/small.log") == before
     assert "small.log was uploaded as it was before" in caplog.text
+
+
+@pytest.mark.parametrize("size", [1000, 6 * PART])
+def test_a_kept_hash_that_is_wrong_is_found_out_and_forgotten(stage: Stage, size: int) -> None:
+    """Written through a memory map, the file kept its times: it must not end in 10002 for ever."""
+    client, path = stage.client(), stage.file("mapped.db", size)
+    with LocalFile.open(path) as file:
+        identity = file.identity
+    client.store.hashes.put(identity, "A" * 40)
+    assert client.store.hashes.get(identity) == "A" * 40
+    assert client.upload(path, "/x", progress="none").success
+    stage.assert_arrived(path, "/x/mapped.db")
+    assert client.store.hashes.get(identity) != "A" * 40

@@ -23,7 +23,7 @@ logger = logging.getLogger("pan115kit")
 
 #: Seconds to wait before the next try, where no connection can be accepted (the process has no descriptor left).
 ACCEPT_PAUSE = 0.1
-#: Seconds that connections which were told to close get for it, before those that are still at work are waited for.
+#: Seconds that connections which were asked to close get for it, before those that are still at work are waited for.
 QUICK_END = 0.1
 
 #: Whether a new connection may be served, given those there are; it may close one of them to make room.
@@ -35,7 +35,7 @@ def _admit_all(_: set[Any]) -> bool:
 
 
 class HttpServer:
-    """Serves an application on a listening socket until it is told to end.
+    """Serves an application on a listening socket until it is asked to end.
 
     Args:
         config: What to serve, and with which protocols.

@@ -26,8 +26,6 @@ class FileClaim:
     file_size: int
     sha1: str
     target_dir_id: str
-    preid: str = ""
-    """SHA-1 of the first 128 KiB, Open API only; may be empty (protocol.md §3.1)."""
 
 
 @dataclass(frozen=True, slots=True)

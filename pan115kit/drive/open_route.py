@@ -87,7 +87,6 @@ class OpenDrive(Drive):
             "file_size": claim.file_size,
             "target": TARGET_PREFIX + claim.target_dir_id,
             "fileid": claim.sha1.upper(),
-            "preid": claim.preid,
         }
         if signed is not None:
             form |= {
@@ -95,7 +94,8 @@ class OpenDrive(Drive):
                 "sign_key": signed.sign_key,
                 "sign_val": signed.sign_val.upper(),
             }
-        # An empty file's size is sent, empty texts are not (protocol.md §3.1).
+        # An empty file's size is sent, empty texts are not; preid (of the first 128 KiB) may be missing
+        # (protocol.md §3.1).
         form = {name: value for name, value in form.items() if value != ""}
         return _data(await self._ask("POST", "/open/upload/init", form=form))
 

@@ -35,7 +35,7 @@ def add_command(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until the process is told to stop.
+    """Serve until the process is asked to stop.
 
     Raises:
         ConfigError: The port is taken, an option makes no sense, or the extra ``server`` is not installed.

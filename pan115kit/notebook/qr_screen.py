@@ -120,11 +120,11 @@ class _Screen:
     def show(self, login: QrLogin, state: LoginState) -> None:
         raise NotImplementedError
 
-    def end(self, told: str) -> None:
+    def end(self, message: str) -> None:
         raise NotImplementedError
 
-    def fail(self, told: str) -> None:
-        """The error itself is told by whoever gets it; the code must not stay."""
+    def fail(self, message: str) -> None:
+        """The error itself is shown by whoever gets it; the code must not stay."""
 
 
 class _TerminalScreen(_Screen):
@@ -138,8 +138,8 @@ class _TerminalScreen(_Screen):
             print_err(_how())
         print_err(f"  {state.label}")
 
-    def end(self, told: str) -> None:
-        print_err(told)
+    def end(self, message: str) -> None:
+        print_err(message)
 
 
 class _NotebookScreen(_Screen):
@@ -155,15 +155,15 @@ class _NotebookScreen(_Screen):
         picture = f'<div style="background:#fff;width:220px;padding:6px;border-radius:8px">{svg}</div>'
         self._handle.update(self._bundle(f"{_how()} · {state.label}", picture), raw=True)
 
-    def end(self, told: str) -> None:
-        self._handle.update(self._bundle(told, ""), raw=True)
+    def end(self, message: str) -> None:
+        self._handle.update(self._bundle(message, ""), raw=True)
 
     fail = end
 
     @staticmethod
-    def _bundle(told: str, picture: str) -> dict[str, str]:
-        line = f'<div role="status" style="margin-top:6px">{escape(told)}</div>'
-        return {"text/plain": told, "text/html": f'<div style="font-size:14px">{picture}{line}</div>'}
+    def _bundle(message: str, picture: str) -> dict[str, str]:
+        line = f'<div role="status" style="margin-top:6px">{escape(message)}</div>'
+        return {"text/plain": message, "text/html": f'<div style="font-size:14px">{picture}{line}</div>'}
 
 
 _RAW: dict[str, Any] = {"raw": True, "display_id": True}

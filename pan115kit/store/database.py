@@ -163,7 +163,7 @@ class Database:
         return emptied or len(self.notices) > heard
 
     def _connected(self) -> sqlite3.Connection:
-        """The connection, made anew after a fork, or when the file was replaced under it."""
+        """The connection, made again after a fork, or when the file was replaced under it."""
         if self._connection is not None and _file_at(self.path) == self._opened_file:
             return self._connection
         if self._opened_file is not None and _file_at(self.path) == self._opened_file:

@@ -231,7 +231,7 @@ def _remove_if_free(path: Path) -> bool:
     """Remove a lock file nobody holds.
 
     The lock is taken exclusively and the name checked under it: of two who clean up, the second must not remove a
-    file that was made anew under the same name.
+    file that was made again under the same name.
     """
     descriptor = os.open(path, os.O_RDWR)
     try:

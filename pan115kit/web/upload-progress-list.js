@@ -496,9 +496,9 @@ export class UploadProgressList extends HTMLElement {
   #renderSum(totals, single) {
     const texts = this.#texts;
     const { counts } = totals;
-    const told = GROUPS.filter((group) => group !== "done" && counts[group])
+    const words = GROUPS.filter((group) => group !== "done" && counts[group])
       .map((group) => texts.say(`view.count.${group}`, { count: counts[group] }));
-    write(this.#ui.counts, told.join(" · "));
+    write(this.#ui.counts, words.join(" · "));
     show(this.#ui.files, totals.files > 1);
     write(this.#ui.files, texts.say("view.files_done", { done: counts.done, total: totals.files }));
     const percent = formatPercent(totals.percentage);

@@ -236,9 +236,9 @@ export class UploadRowView {
       return;
     }
     const wanted = detailsOf(row, texts);
-    const told = JSON.stringify(wanted);
-    if (this.details.dataset.told === told && this.details.childElementCount) return;
-    this.details.dataset.told = told;
+    const drawn = JSON.stringify(wanted);
+    if (this.details.dataset.drawn === drawn && this.details.childElementCount) return;
+    this.details.dataset.drawn = drawn;
     this.details.replaceChildren(...wanted.flatMap(([key, value, copyable]) => {
       const content = element("dd", "", element("span", "", value));
       if (copyable) {

@@ -154,7 +154,7 @@ def run(drive: D, story: Callable[[D], Awaitable[T]]) -> T:
 
 
 ACCESS_EXPIRED = {"state": False, "code": 40140125, "message": "access_token 已过期"}
-OPEN_CLAIM = FileClaim("影片.mkv", 3_000_000, SHA1, "77", preid="AB" * 20)
+OPEN_CLAIM = FileClaim("影片.mkv", 3_000_000, SHA1, "77")
 OPEN_NEEDED = {"status": 1, "pick_code": "p1", "bucket": "fhnfile", "object": "ab", "callback": CALLBACK}
 
 

@@ -54,7 +54,7 @@ def test_the_form_is_the_protocols() -> None:
     answer, server = init(ok(NEEDED))
     assert answer == NeedsUpload(TICKET)
     assert server.forms(INIT) == [
-        {"file_name": "影片.mkv", "file_size": "3000000", "target": "U_1_77", "fileid": SHA1, "preid": "AB" * 20}
+        {"file_name": "影片.mkv", "file_size": "3000000", "target": "U_1_77", "fileid": SHA1}
     ]
     assert server.requests[0].headers["authorization"] == "Bearer access-1"
     assert server.paths() == [INIT]

@@ -7,10 +7,11 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from upload_support import PART, Stage
@@ -40,12 +41,23 @@ class Forge:
         )
 
     def upload(
-        self, path: Path, *, point: tuple[str, int] | None = None, after: float | None = None
+        self,
+        path: Path,
+        options: Mapping[str, str] = MappingProxyType({}),
+        *,
+        point: tuple[str, int] | None = None,
+        after: float | None = None,
     ) -> dict[str, Any]:
-        """One uploader's life, until OSS is through with what it has sent."""
+        """One uploader's life, until OSS is through with what it has sent.
+
+        Args:
+            options: Of ``client.submit``.
+            point: Where it kills itself.
+            after: Seconds after which it is killed.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"path": str(path), "target": "/x", "point": point, "after": after}
+        order = {"path": str(path), "target": "/x", "options": dict(options), "point": point, "after": after}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())

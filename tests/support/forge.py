@@ -2,7 +2,7 @@
 
 It reads one JSON order a line on stdin and answers one JSON line on stdout.  An order is::
 
-    {"path": …, "target": …, "point": [name, n] or null, "after": seconds or null}
+    {"path": …, "target": …, "options": …, "point": [name, n] or null, "after": seconds or null}
 
 ``point``: the uploader sends itself SIGKILL at the n-th point of that name in its run, where every store write and
 every HTTP exchange has two points: before it, and after it (the write is committed, the answer is there) but before
@@ -67,7 +67,7 @@ def upload(order: dict[str, Any], tell: int) -> None:
     reached: list[str] = []
     install(order.get("point"), reached)
     with Pan115Client() as client:
-        job = client.submit(order["path"], order["target"])
+        job = client.submit(order["path"], order["target"], **order["options"])
         try:
             told = job.wait(120).to_dict()
         except Pan115Error as error:

@@ -47,6 +47,7 @@ class ProgressRecorder:
         lock: Guards every recorder of one tracker.
         clock: Steady seconds; elapsed time and speed come from it.
         wall_clock: Epoch seconds; stamps come from it.
+        order: Grows from one upload to the next.
         changed: Called under the lock after every change, with whether it was the last; returns the new version.
     """
 
@@ -62,6 +63,7 @@ class ProgressRecorder:
         "file_path",
         "file_size",
         "job_id",
+        "order",
         "target_path",
     )
 
@@ -77,12 +79,14 @@ class ProgressRecorder:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         changed: Callable[[ProgressRecorder, bool], int],
+        order: int = 0,
     ) -> None:
         self._lock = lock
         self._clock = clock
         self._wall_clock = wall_clock
         self._on_change = changed
         self.job_id = job_id
+        self.order = order
         self.file_path = file_path
         self.file_name = file_name
         self.file_size = file_size

@@ -6,10 +6,12 @@ It holds no widget and no socket; panels, bars and servers poll it, users' callb
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from collections.abc import Callable
+from operator import attrgetter
 
 from .._base.local_paths import local_path
 from ..models import UploadStatus
@@ -47,6 +49,7 @@ class ProgressTracker:
         self._latest: dict[str, str] = {}
         self._callbacks = CallbackRegistry(self._lock)
         self._version = 0
+        self._orders = itertools.count()
 
     # -- written by the uploads ------------------------------------------------------------------------------------
 
@@ -73,6 +76,7 @@ class ProgressTracker:
                 clock=self._clock,
                 wall_clock=self._wall_clock,
                 changed=self._changed,
+                order=next(self._orders),
             )
             self._recorders[job_id] = recorder
             self._latest[file_path] = job_id
@@ -137,14 +141,14 @@ class ProgressTracker:
             return [*self._recorders]
 
     def changed_since(self, version: int) -> tuple[int, list[UploadProgress]]:
-        """The present version, and the uploads that changed after ``version`` or are moving, in any order."""
+        """The present version, and what changed after ``version`` or is moving, the first begun first."""
         with self._lock:
             found = dict(self._active)
             for job_id, recorder in reversed(self._by_change.items()):
                 if recorder.version <= version:
                     break
                 found[job_id] = recorder
-            return self._version, [recorder.snapshot() for recorder in found.values()]
+            return self._version, [r.snapshot() for r in sorted(found.values(), key=attrgetter("order"))]
 
     async def get_progress(self, file_path: str | os.PathLike[str]) -> UploadProgress | None:
         """The newest upload of a local file, or None (specification's name)."""

@@ -292,11 +292,11 @@ def test_closing_with_thousands_that_wait_is_quick(stage: Stage) -> None:
     """A folder of 5,000 files and the notebook is closed: nobody waits for 5,000 entries of history."""
     client = stage.client(max_concurrent_uploads=1)
     job = _held(stage, client, stage.file())
-    batch = client.submit_many([stage.folder / f"{n}.bin" for n in range(5000)], "/x")
+    waiting = client.submit_many([stage.folder / f"{n}.bin" for n in range(5000)], "/x").jobs
     client.close()
     with pytest.raises(UploadCancelled, match="kept"):
         job.wait(PATIENCE)
-    for waited in batch:
+    for waited in waiting:
         assert waited.done
         with pytest.raises(UploadCancelled, match="before its turn"):
             waited.wait(PATIENCE)

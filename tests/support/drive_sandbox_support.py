@@ -59,7 +59,7 @@ def sha1(data: bytes) -> str:
 
 
 def claim(data: bytes, name: str = "影片 1&2.mkv", folder: str = "0") -> FileClaim:
-    return FileClaim(name, len(data), sha1(data), folder, preid=sha1(data[: 128 << 10]))
+    return FileClaim(name, len(data), sha1(data), folder)
 
 
 def hasher(data: bytes) -> Callable[[int, int], Awaitable[str]]:

@@ -86,7 +86,7 @@ class Database:
             self._connection.execute("BEGIN")
             try:
                 yield
-            except BaseException:
+            except BaseException:  # also on Ctrl-C: whole or not at all
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")

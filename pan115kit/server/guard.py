@@ -105,7 +105,7 @@ class Guard:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except Exception:  # a bug of ours: logged whole, and the client gets an answer
             if started:
                 raise  # the half answer is cut off
             logger.exception("answering %s %s", scope["method"], scope["path"])
